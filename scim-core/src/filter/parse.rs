@@ -1,0 +1,4 @@
+//! x
+/// Options
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options;

@@ -1,0 +1,141 @@
+//! [`Request`] and [`Response`]: HTTP without a web framework, so that the service can be mounted in any.
+
+use std::fmt;
+
+use crate::caller::Caller;
+use crate::error::{Error, Kind, Result};
+
+/// The media type of SCIM messages (RFC 7644 §3.1).
+pub const MEDIA_TYPE: &str = "application/scim+json";
+
+/// A request below the base URL, its credential already checked.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path below the base URL as sent, with its slash and its percent-encoding: `/Users/2819`.
+    pub path: &'a str,
+    /// The query as sent, without the `?`.
+    pub query: &'a str,
+    /// `Content-Type`.
+    pub content_type: Option<&'a str>,
+    /// `If-Match`.
+    pub if_match: Option<&'a str>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<&'a str>,
+    /// The body; empty without one.
+    pub body: &'a [u8],
+    /// The base URL as clients reach it, without a slash at its end: for `meta.location` and `$ref`.
+    pub base_url: &'a str,
+    /// The id of the request, for logs and events.
+    pub request_id: &'a str,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers: `Content-Type`, `Location`, `ETag`, `Retry-After`, `Allow`, `WWW-Authenticate`.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Body,
+    /// What to log: the cause of a 5xx.
+    pub error: Option<Error>,
+    /// The names of the normalizers that fired, for the log.
+    pub normalized: Vec<&'static str>,
+}
+
+/// A response body.
+#[derive(Default)]
+pub enum Body {
+    /// None.
+    #[default]
+    Empty,
+    /// All of it.
+    Full(Vec<u8>),
+    /// Piece by piece, for what would be too large to hold: the members of a huge group. An error ends
+    /// the response short of its closing brackets, so that a client can't take it for whole.
+    Chunks(Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Full(bytes) => write!(f, "Full({} bytes)", bytes.len()),
+            Self::Chunks(_) => f.write_str("Chunks"),
+        }
+    }
+}
+
+impl Body {
+    /// All of the body.
+    ///
+    /// # Errors
+    /// What a chunk failed with.
+    pub fn collect(self) -> Result<Vec<u8>> {
+        match self {
+            Self::Empty => Ok(Vec::new()),
+            Self::Full(bytes) => Ok(bytes),
+            Self::Chunks(chunks) => {
+                let mut all = Vec::new();
+                for chunk in chunks {
+                    all.extend(chunk?);
+                }
+                Ok(all)
+            }
+        }
+    }
+}
+
+impl Response {
+    /// A status without a body.
+    #[must_use]
+    pub fn empty(status: u16) -> Self {
+        let (headers, body) = (Vec::new(), Body::Empty);
+        Self { status, headers, body, error: None, normalized: Vec::new() }
+    }
+
+    /// A status and a SCIM message.
+    #[must_use]
+    pub fn message(status: u16, body: Vec<u8>) -> Self {
+        let mut response = Self::empty(status);
+        response.headers.push(("Content-Type", MEDIA_TYPE.to_owned()));
+        response.body = Body::Full(body);
+        response
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<Error> for Response {
+    /// The SCIM error body. 503 and 429 say when to come back, 401 how to authenticate.
+    fn from(error: Error) -> Self {
+        let mut response =
+            Self::message(error.kind().status(), error.to_json().to_string().into_bytes());
+        match error.kind() {
+            Kind::Busy | Kind::TooManyRequests => {
+                response.headers.push(("Retry-After", "1".to_owned()));
+            }
+            Kind::Unauthorized => {
+                response.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
+            }
+            _ => {}
+        }
+        response.error = Some(error);
+        response
+    }
+}
+
+/// A SCIM service with its types erased: what a web framework mounts. Implemented by
+/// [`crate::Service`].
+pub trait Handler: Send + Sync {
+    /// Answers a request. Errors are answers too.
+    fn handle(&self, caller: &Caller, request: &Request<'_>) -> Response;
+}

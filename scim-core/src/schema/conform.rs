@@ -1,0 +1,285 @@
+//! Makes a value conform to its attribute: type, case of names, limits, and what dialects allow.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::attribute::{Attribute, Mutability, Type};
+use crate::dialect::{Dialect, Normalizer};
+use crate::error::{Error, Kind, Result};
+use crate::text::same_name;
+
+/// The longest string, in bytes (S24).
+const MAX_STRING: usize = 8 * 1024;
+/// The longest base64 text, in bytes.
+const MAX_BINARY: usize = 64 * 1024;
+/// The most values of a multi-valued attribute other than `members` (S24).
+const MAX_VALUES: usize = 100;
+
+/// A value for the whole attribute, with names spelled as the schema does; `None` if it is unassigned
+/// (`null`, `[]`, and what is left empty: RFC 7643 §2.5). `path` is for messages.
+pub(crate) fn conform(
+    path: &str,
+    attribute: &Attribute,
+    value: Value,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    if !attribute.multi_valued {
+        return match value {
+            Value::Array(mut list)
+                if list.len() == 1
+                    && attribute.kind == Type::Complex
+                    && dialect.allows(Normalizer::ScalarAsComplex) =>
+            {
+                conform_one(path, attribute, list.pop().unwrap_or_default(), dialect)
+            }
+            single => conform_one(path, attribute, single, dialect),
+        };
+    }
+    let list = match value {
+        Value::Null => return Ok(None),
+        Value::Array(list) => list,
+        single if dialect.allows(Normalizer::ScalarAsComplex) => vec![single],
+        other => {
+            return Err(wrong_type(path, &format!("a list of {}s", attribute.kind.name()), &other));
+        }
+    };
+    if list.len() > MAX_VALUES {
+        let detail = format!("\"{path}\" has {} values; at most {MAX_VALUES} are kept", list.len());
+        return Err(Error::new(Kind::TooMany, detail));
+    }
+    let list = list
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, element)| {
+            conform_one(&format!("{path}[{i}]"), attribute, element, dialect).transpose()
+        })
+        .collect::<Result<Vec<_>>>()?;
+    one_primary(path, &list)?;
+    Ok(if list.is_empty() { None } else { Some(Value::Array(list)) })
+}
+
+/// One value: of a single-valued attribute, or one element of a multi-valued one.
+pub(crate) fn conform_one(
+    path: &str,
+    attribute: &Attribute,
+    value: Value,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    match (attribute.kind, value) {
+        (_, Value::Null) => Ok(None),
+        (Type::Complex, Value::Object(object)) => conform_complex(path, attribute, object, dialect),
+        (Type::Complex, Value::String(s))
+            if s.is_empty() && dialect.allows(Normalizer::EmptyUnassigns) =>
+        {
+            Ok(None)
+        }
+        (Type::Complex, scalar @ (Value::String(_) | Value::Number(_)))
+            if attribute.sub("value").is_some() && dialect.allows(Normalizer::ScalarAsComplex) =>
+        {
+            let object = Map::from_iter([("value".to_owned(), scalar)]);
+            conform_complex(path, attribute, object, dialect)
+        }
+        (Type::Complex, other) => Err(wrong_type(path, "an object", &other)),
+        (Type::Boolean, Value::Bool(b)) => Ok(Some(Value::Bool(b))),
+        (Type::Boolean, Value::String(s)) => boolean_string(path, s, dialect),
+        (Type::Integer, Value::Number(n)) if n.is_i64() || n.is_u64() => Ok(Some(Value::Number(n))),
+        (Type::Decimal, Value::Number(n)) => Ok(Some(Value::Number(n))),
+        (Type::Integer | Type::Decimal, Value::String(s)) => {
+            number_string(path, attribute.kind, s, dialect)
+        }
+        (Type::String | Type::Reference | Type::DateTime | Type::Binary, Value::String(s)) => {
+            conform_string(path, attribute, s, dialect)
+        }
+        (kind, other) => Err(wrong_type(path, &format!("a {}", kind.name()), &other)),
+    }
+}
+
+fn conform_string(
+    path: &str,
+    attribute: &Attribute,
+    text: String,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    if text.is_empty() && dialect.allows(Normalizer::EmptyUnassigns) {
+        return Ok(None);
+    }
+    let limit = if attribute.kind == Type::Binary { MAX_BINARY } else { MAX_STRING };
+    if text.len() > limit {
+        let detail = format!("\"{path}\" is {} bytes long; at most {limit} are kept", text.len());
+        return Err(Error::invalid_value(detail));
+    }
+    match attribute.kind {
+        // RFC 7643 §2.3.5: "A DateTime attribute value MUST be encoded as a valid xsd:dateTime"
+        Type::DateTime if text.parse::<Timestamp>().is_err() => Err(Error::invalid_value(format!(
+            "\"{path}\" must be a date and time with an offset, like 2011-05-13T04:42:34Z"
+        ))),
+        Type::Binary if !is_base64(&text) => {
+            Err(Error::invalid_value(format!("\"{path}\" must be base64")))
+        }
+        _ => {
+            if attribute.is_unique() {
+                printable(path, &text)?;
+            }
+            if dialect.preset() == crate::dialect::Preset::Strict {
+                canonical(path, attribute, &text)?;
+            }
+            Ok(Some(Value::String(text)))
+        }
+    }
+}
+
+/// Unique strings are names that people tell apart by eye: no control characters, no direction marks,
+/// not blank (S26).
+fn printable(path: &str, text: &str) -> Result<()> {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    };
+    if let Some(c) = text.chars().find(|c| hidden(*c)) {
+        let detail = format!("\"{path}\" holds the invisible character U+{:04X}", u32::from(c));
+        return Err(Error::invalid_value(detail));
+    }
+    if text.trim().is_empty() {
+        return Err(Error::invalid_value(format!("\"{path}\" is blank")));
+    }
+    Ok(())
+}
+
+fn canonical(path: &str, attribute: &Attribute, text: &str) -> Result<()> {
+    let known = &attribute.canonical_values;
+    if known.is_empty() || known.iter().any(|value| same_name(value, text)) {
+        return Ok(());
+    }
+    Err(Error::invalid_value(format!("\"{path}\" must be one of {}", known.join(", "))))
+}
+
+fn is_base64(text: &str) -> bool {
+    [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD]
+        .iter()
+        .any(|engine| engine.decode(text).is_ok())
+}
+
+fn boolean_string(path: &str, text: String, dialect: &mut Dialect) -> Result<Option<Value>> {
+    if text.is_empty() && dialect.allows(Normalizer::EmptyUnassigns) {
+        return Ok(None);
+    }
+    let value = ["false", "true"].iter().position(|word| text.eq_ignore_ascii_case(word));
+    match value {
+        Some(value) if dialect.allows(Normalizer::BooleanStrings) => {
+            Ok(Some(Value::Bool(value == 1)))
+        }
+        _ => Err(wrong_type(path, "true or false", &Value::String(text))),
+    }
+}
+
+fn number_string(
+    path: &str,
+    kind: Type,
+    text: String,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    if text.is_empty() && dialect.allows(Normalizer::EmptyUnassigns) {
+        return Ok(None);
+    }
+    let number = match kind {
+        Type::Integer => text.parse::<i64>().ok().map(Value::from),
+        _ => text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
+    };
+    match number {
+        Some(number) if dialect.allows(Normalizer::NumberStrings) => Ok(Some(number)),
+        _ => Err(wrong_type(path, &format!("a {}", kind.name()), &Value::String(text))),
+    }
+}
+
+fn conform_complex(
+    path: &str,
+    attribute: &Attribute,
+    object: Map<String, Value>,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    let object = json_in_value(attribute, object, dialect);
+    let mut found: Vec<(usize, Value)> = Vec::with_capacity(object.len());
+    for (name, value) in object {
+        let position = attribute.sub_attributes.iter().position(|sub| same_name(&sub.name, &name));
+        let Some((position, sub)) =
+            position.and_then(|i| Some((i, attribute.sub_attributes.get(i)?)))
+        else {
+            unknown(&format!("{path}.{name}"), dialect)?;
+            continue;
+        };
+        // RFC 7643 §7: readOnly values in a request are ignored.
+        if sub.mutability == Mutability::ReadOnly && attribute.mutability != Mutability::ReadOnly {
+            continue;
+        }
+        if let Some(value) = conform(&format!("{path}.{}", sub.name), sub, value, dialect)? {
+            found.push((position, value));
+        }
+    }
+    if found.is_empty() {
+        return Ok(None);
+    }
+    found.sort_by_key(|(position, _)| *position);
+    let object = found.into_iter().filter_map(|(position, value)| {
+        Some((attribute.sub_attributes.get(position)?.name.clone(), value))
+    });
+    Ok(Some(Value::Object(object.collect())))
+}
+
+/// `{"value": "{\"value\":\"admin\",\"type\":\"x\"}"}` → `{"value": "admin", "type": "x"}`.
+fn json_in_value(
+    attribute: &Attribute,
+    mut object: Map<String, Value>,
+    dialect: &mut Dialect,
+) -> Map<String, Value> {
+    let inner = match object.get("value") {
+        Some(Value::String(text)) if attribute.multi_valued && text.starts_with('{') => {
+            serde_json::from_str::<Map<String, Value>>(text).ok()
+        }
+        _ => None,
+    };
+    if let Some(inner) = inner
+        && inner.keys().all(|name| attribute.sub(name).is_some())
+        && dialect.allows(Normalizer::JsonInValue)
+    {
+        object.remove("value");
+        for (name, value) in inner {
+            object.entry(name).or_insert(value);
+        }
+    }
+    object
+}
+
+/// What to do with a name that no schema knows.
+///
+/// # Errors
+/// [`Kind::InvalidSyntax`] unless the dialect ignores it.
+pub(crate) fn unknown(path: &str, dialect: &mut Dialect) -> Result<()> {
+    if dialect.allows(Normalizer::IgnoreUnknown) {
+        return Ok(());
+    }
+    Err(Error::invalid_syntax(format!("no schema has an attribute \"{path}\"")))
+}
+
+/// RFC 7643 §2.4: "The primary attribute value 'true' MUST appear no more than once."
+pub(crate) fn one_primary(path: &str, list: &[Value]) -> Result<()> {
+    let primaries = list.iter().filter(|e| e.get("primary") == Some(&Value::Bool(true))).count();
+    if primaries > 1 {
+        let detail = format!("\"{path}\" has {primaries} values with primary true; one may be");
+        return Err(Error::invalid_value(detail));
+    }
+    Ok(())
+}
+
+fn wrong_type(path: &str, expected: &str, found: &Value) -> Error {
+    let found = match found {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    Error::invalid_value(format!("\"{path}\" must be {expected}, not {found}"))
+}

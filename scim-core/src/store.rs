@@ -1,0 +1,195 @@
+//! The storage seam: a [`Store`] runs closures in [`Transaction`]s of one organization.
+//!
+//! [`memory::MemoryStore`] is the reference: what it does is what every store must do. The feature
+//! `testkit` has a suite that holds a store of your own against it.
+
+pub mod memory;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::error::Result;
+use crate::event::Event;
+use crate::query::{Page, Query};
+use crate::resource::{Id, Resource, Version};
+use crate::schema::ResourceType;
+
+/// The organization that a transaction works in. It comes from the credential alone (S2).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tenant(Arc<str>);
+
+impl Tenant {
+    /// Names a tenant. The host application does this after it has checked the credential.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self(id.into())
+    }
+
+    /// The organization's id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tenant({})", self.0)
+    }
+}
+
+impl fmt::Display for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Where resources live.
+pub trait Store: Send + Sync + 'static {
+    /// A transaction.
+    type Tx<'a>: Transaction;
+
+    /// Runs `f` on a consistent snapshot. It must not write.
+    ///
+    /// # Errors
+    /// What `f` returns; [`crate::Kind::Busy`] when no connection was to be had in time.
+    fn read<R>(&self, tenant: &Tenant, f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>)
+    -> Result<R>;
+
+    /// Runs `f` as if alone. Returns `Ok` only once the effect is durable; an error undoes everything
+    /// that `f` did. May run `f` again after a serialization failure, so `f` must have no other effect.
+    ///
+    /// # Errors
+    /// What `f` returns; [`crate::Kind::Busy`] when the store can't commit now.
+    fn write<R>(&self, tenant: &Tenant, f: impl FnMut(&mut Self::Tx<'_>) -> Result<R>)
+    -> Result<R>;
+}
+
+/// One transaction in one organization. No method can reach another organization's rows.
+pub trait Transaction {
+    /// The organization.
+    fn tenant(&self) -> &Tenant;
+
+    /// The resource of that type and id.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Internal`] or [`crate::Kind::Busy`] from the storage, as for all methods here.
+    fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>>;
+
+    /// What the ids stand for, of whatever type; unknown ones are left out, the order is free.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>>;
+
+    /// The resources of a type that satisfy a query: exactly those for which
+    /// [`crate::filter::Predicate::matches`] holds, ordered and cut as [`Query::page`] does.
+    ///
+    /// # Errors
+    /// [`crate::Kind::TooMany`] when more would have to be looked at than the store is willing to.
+    fn search(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page>;
+
+    /// Adds a new resource.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Uniqueness`] if another resource of the type holds the value of a unique
+    /// attribute; the transaction goes on as if the call had not been made.
+    fn insert(&mut self, resource: &Resource) -> Result<()>;
+
+    /// Replaces `old` (as it was found in this transaction) by `new`.
+    ///
+    /// # Errors
+    /// [`crate::Kind::PreconditionFailed`] if the stored version isn't `old`'s;
+    /// [`crate::Kind::Uniqueness`] as for [`Self::insert`].
+    fn update(&mut self, old: &Resource, new: &Resource) -> Result<()>;
+
+    /// Raises the version of a resource by one and sets its time of change, without loading it. For
+    /// groups whose members changed. The time never goes back.
+    ///
+    /// # Errors
+    /// [`crate::Kind::NotFound`] if it isn't there.
+    fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version>;
+
+    /// Removes `old` (as it was found in this transaction), its members if it is a group, and its own
+    /// memberships.
+    ///
+    /// # Errors
+    /// [`crate::Kind::PreconditionFailed`] if the stored version isn't `old`'s.
+    fn delete(&mut self, old: &Resource) -> Result<()>;
+
+    /// Adds members to a group; returns the ids of those that weren't in it. Ids occur once.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>>;
+
+    /// Removes members from a group; returns the ids of those that were in it.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn remove_members(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>>;
+
+    /// The members of a group in the order of their ids, from the first after `after`.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>>;
+
+    /// The groups that hold any of these resources, directly or through groups in groups, in the
+    /// order of member id and group id. One that holds it both ways is direct.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>>;
+
+    /// Appends to the organization's log; it becomes durable with the change that it tells of.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn append(&mut self, event: &Event) -> Result<()>;
+
+    /// Runs `f` so that its error undoes what `f` did and nothing else.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    fn nested<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R>
+    where
+        Self: Sized;
+}
+
+/// What an id stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The id.
+    pub id: Id,
+    /// The name of its resource type.
+    pub kind: String,
+    /// What to show for it, see [`Resource::label`].
+    pub label: Option<String>,
+}
+
+/// A member of a group. In a store its `display` follows the member's label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The member's id.
+    pub id: Id,
+    /// The name of its resource type: `User` or `Group`.
+    pub kind: String,
+    /// What to show for it.
+    pub display: Option<String>,
+}
+
+/// A group that holds a member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// The member.
+    pub member: Id,
+    /// The group.
+    pub group: Id,
+    /// What to show for the group.
+    pub display: Option<String>,
+    /// Whether the group itself lists the member, rather than a group in it.
+    pub direct: bool,
+}
