@@ -67,7 +67,9 @@ impl ResourceType {
         }
         self.keep(intent, &mut taken)?;
         self.require(&taken)?;
-        self.schemas_match(listed.as_deref(), &taken, dialect)?;
+        if !matches!(intent, Intent::Patch(_)) {
+            self.schemas_match(listed.as_deref(), &taken, dialect)?;
+        }
         if let Intent::Replace(old) | Intent::Patch(old) = intent {
             self.immutable_kept(old.document()?, &taken)?;
         }

@@ -1,0 +1,230 @@
+//! [`Service`]: the operations of SCIM over a [`Store`] and a [`Directory`]. Transactions begin and end
+//! here.
+
+mod anchors;
+mod bulk;
+mod bulk_graph;
+mod cursor;
+mod discovery;
+mod members;
+mod params;
+mod precondition;
+mod read;
+mod render;
+mod route;
+mod settings;
+mod stream;
+mod write;
+
+pub use settings::Settings;
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::caller::Caller;
+use crate::dialect::Dialect;
+use crate::directory::{Directory, Open};
+use crate::env::Env;
+use crate::error::{Error, Kind, Result};
+use crate::http::{Handler, MEDIA_TYPE, Request, Response};
+use crate::json;
+use crate::resource::Id;
+use crate::schema::{Registry, ResourceType};
+use crate::store::Store;
+use anchors::Anchors;
+use cursor::Cursors;
+use params::Params;
+use route::Route;
+
+/// A SCIM service. Cheap to clone; all clones are the same service.
+pub struct Service<S, D = Open>(Arc<Inner<S, D>>);
+
+/// What the parts of a service share.
+struct Inner<S, D> {
+    registry: Registry,
+    store: S,
+    directory: D,
+    env: Env,
+    settings: Settings,
+    cursors: Cursors,
+    anchors: Anchors,
+}
+
+/// One request at work.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    caller: &'a Caller,
+    base_url: &'a str,
+    request_id: &'a str,
+    now: Timestamp,
+}
+
+impl<S: Store, D> Service<S, D>
+where
+    D: for<'a> Directory<S::Tx<'a>>,
+{
+    /// A service for the resource types of `registry`.
+    pub fn new(registry: Registry, store: S, directory: D, env: Env, settings: Settings) -> Self {
+        let cursors = Cursors::new(settings.cursor_key, settings.cursor_timeout);
+        let anchors = Anchors::default();
+        Self(Arc::new(Inner { registry, store, directory, env, settings, cursors, anchors }))
+    }
+
+    /// The store, for whoever shares it.
+    pub fn store(&self) -> &S {
+        &self.0.store
+    }
+
+    fn dispatch(
+        &self,
+        caller: &Caller,
+        request: &Request<'_>,
+        dialect: &mut Dialect,
+    ) -> Result<Response> {
+        let inner = &self.0;
+        let now = inner.env.clock.now();
+        let Request { base_url, request_id, .. } = *request;
+        let call = Call { caller, base_url, request_id, now };
+        let route = Route::parse(&inner.registry, request.path)?;
+        let params = Params::from_query(request.query)?;
+        let get = matches!(request.method, "GET" | "HEAD");
+        if get && !request.body.is_empty() {
+            return Err(Error::invalid_syntax(
+                "A GET has no body; send the parameters in the URL, or POST them to /.search",
+            ));
+        }
+        let json = |value: Value| Response::message(200, value.to_string().into_bytes());
+        match (request.method, route) {
+            (_, Route::ServiceProviderConfig) if get => {
+                discovery::refuse_filter(&params)?;
+                Ok(json(discovery::service_provider_config(&inner.settings, base_url)))
+            }
+            (_, Route::ResourceTypes(name)) if get => {
+                discovery::refuse_filter(&params)?;
+                Ok(json(discovery::resource_types(&inner.registry, name.as_deref(), base_url)?))
+            }
+            (_, Route::Schemas(urn)) if get => {
+                discovery::refuse_filter(&params)?;
+                Ok(json(discovery::schemas(&inner.registry, urn.as_deref(), base_url)?))
+            }
+            (_, Route::Root) if get => self.search(call, inner.registry.types(), &params, dialect),
+            (_, Route::Resources(kind)) if get => self.search(call, &[kind], &params, dialect),
+            ("POST", Route::RootSearch) => {
+                let params = search_request(request, dialect)?;
+                self.search(call, inner.registry.types(), &params, dialect)
+            }
+            ("POST", Route::Search(kind)) => {
+                let params = search_request(request, dialect)?;
+                self.search(call, &[kind], &params, dialect)
+            }
+            ("POST", Route::Bulk) => self.bulk(call, request, dialect),
+            ("POST", Route::Resources(kind)) => self.create(call, request, &kind, &params, dialect),
+            (_, Route::Resource(kind, id)) => {
+                self.resource(call, request, &kind, id, &params, dialect)
+            }
+            (_, Route::Me) => self.me(call, request, &params, dialect),
+            (_, route) => Err(no_method(request.method, route.methods())),
+        }
+    }
+
+    /// `/Users/{id}`
+    fn resource(
+        &self,
+        call: Call<'_>,
+        request: &Request<'_>,
+        kind: &Arc<ResourceType>,
+        id: Id,
+        params: &Params,
+        dialect: &mut Dialect,
+    ) -> Result<Response> {
+        match request.method {
+            "GET" | "HEAD" => self.get(call, request, kind, &id, params),
+            "PUT" => self.replace(call, request, kind, id, params, dialect),
+            "PATCH" => self.patch(call, request, kind, id, params, dialect),
+            "DELETE" => self.delete(call, request, kind, id, dialect),
+            method => Err(no_method(method, "GET, HEAD, PUT, PATCH, DELETE")),
+        }
+    }
+
+    /// `/Me`: the user that the token is bound to (RFC 7644 §3.11).
+    fn me(
+        &self,
+        call: Call<'_>,
+        request: &Request<'_>,
+        params: &Params,
+        dialect: &mut Dialect,
+    ) -> Result<Response> {
+        let user = self.0.registry.types().iter().find(|kind| kind.has_groups());
+        let (Some(kind), Some(id)) = (user, &call.caller.user) else {
+            let detail = "This token is bound to no user, so there is no /Me for it";
+            return Err(Error::new(Kind::NotImplemented, detail));
+        };
+        if request.method == "POST" {
+            let detail = "The user that this token is bound to exists already; use PUT or PATCH";
+            return Err(Error::new(Kind::Conflict, detail));
+        }
+        self.resource(call, request, kind, id.clone(), params, dialect)
+    }
+}
+
+impl<S: Store, D> Handler for Service<S, D>
+where
+    D: for<'a> Directory<S::Tx<'a>>,
+{
+    fn handle(&self, caller: &Caller, request: &Request<'_>) -> Response {
+        let mut dialect = Dialect::new(caller.preset);
+        let mut response = match self.dispatch(caller, request, &mut dialect) {
+            Ok(response) => response,
+            Err(error) => {
+                let allow = (error.kind() == Kind::MethodNotAllowed)
+                    .then(|| Route::parse(&self.0.registry, request.path).ok())
+                    .flatten();
+                let response = Response::from(error);
+                match allow {
+                    Some(route) => response.with_header("Allow", route.methods()),
+                    None => response,
+                }
+            }
+        };
+        response.normalized = dialect.fired().iter().map(|n| n.name()).collect();
+        response
+    }
+}
+
+impl<S, D> Clone for Service<S, D> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S, D> fmt::Debug for Service<S, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+fn no_method(method: &str, allowed: &str) -> Error {
+    let detail = format!("This endpoint has no {method}; it has {allowed}");
+    Error::new(Kind::MethodNotAllowed, detail)
+}
+
+/// The body of a request that writes: a JSON object of a type that says so.
+fn body(request: &Request<'_>) -> Result<Map<String, Value>> {
+    if let Some(content_type) = request.content_type {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if ![MEDIA_TYPE, "application/json"].iter().any(|t| essence.eq_ignore_ascii_case(t)) {
+            let detail = format!(
+                "The body must be {MEDIA_TYPE} or application/json; Content-Type says \"{essence}\""
+            );
+            return Err(Error::new(Kind::UnsupportedMediaType, detail));
+        }
+    }
+    json::parse_object(request.body)
+}
+
+fn search_request(request: &Request<'_>, dialect: &Dialect) -> Result<Params> {
+    Params::from_body(body(request)?, dialect.preset().refuses_unknown())
+}

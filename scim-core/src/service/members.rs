@@ -1,0 +1,228 @@
+//! Members of a group: rows of the store, changed without loading those that stay.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::Inner;
+use super::render::MEMBER_PAGE;
+use crate::dialect::{Dialect, Normalizer};
+use crate::error::{Error, Kind, Result};
+use crate::filter::Predicate;
+use crate::patch::{MemberChange, MemberRef};
+use crate::resource::Id;
+use crate::store::{Member, Transaction};
+
+/// Who came and who went, on balance.
+#[derive(Debug, Default)]
+pub(super) struct Delta {
+    pub(super) added: BTreeSet<Id>,
+    pub(super) removed: BTreeSet<Id>,
+}
+
+impl Delta {
+    pub(super) fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+
+    /// Adds them to the detail of an event.
+    pub(super) fn describe(&self, detail: &mut Value) {
+        let Some(detail) = detail.as_object_mut() else { return };
+        for (name, ids) in [("added", &self.added), ("removed", &self.removed)] {
+            if !ids.is_empty() {
+                let ids: Vec<_> = ids.iter().map(Id::as_str).collect();
+                detail.insert(name.into(), ids.into());
+            }
+        }
+    }
+
+    fn came(&mut self, ids: Vec<Id>) {
+        for id in ids {
+            if !self.removed.remove(&id) {
+                self.added.insert(id);
+            }
+        }
+    }
+
+    fn went(&mut self, ids: Vec<Id>) {
+        for id in ids {
+            if !self.added.remove(&id) {
+                self.removed.insert(id);
+            }
+        }
+    }
+}
+
+impl<S, D> Inner<S, D> {
+    /// Finds out what the elements of a `members` list stand for.
+    pub(super) fn resolve_members<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        elements: &[Value],
+        dialect: &mut Dialect,
+    ) -> Result<Vec<Member>> {
+        let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
+        self.resolve(tx, group, &refs, dialect)
+    }
+
+    fn resolve<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        refs: &[MemberRef],
+        dialect: &mut Dialect,
+    ) -> Result<Vec<Member>> {
+        if refs.len() > self.settings.max_members {
+            let detail = format!(
+                "The request names {} members; at most {} may come in one",
+                refs.len(),
+                self.settings.max_members
+            );
+            return Err(Error::new(Kind::TooMany, detail));
+        }
+        let mut seen = HashSet::with_capacity(refs.len());
+        let ids: Vec<Id> = refs
+            .iter()
+            .filter_map(|r| Id::parse(&r.id))
+            .filter(|id| seen.insert(id.clone()))
+            .collect();
+        let known: HashMap<Id, _> = if ids.is_empty() {
+            HashMap::new()
+        } else {
+            tx.identify(&ids)?.into_iter().map(|i| (i.id, (i.kind, i.label))).collect()
+        };
+        for r in refs {
+            let kind = Id::parse(&r.id).and_then(|id| known.get(&id)).map(|(kind, _)| kind);
+            let fits = kind.is_some_and(|kind| self.may_be_member(kind));
+            if !fits && !dialect.allows(Normalizer::SkipUnknownMembers) {
+                let detail = format!("members: there is no user or group with the id \"{}\"", r.id);
+                return Err(Error::invalid_value(detail));
+            }
+        }
+        let members: Vec<Member> = ids
+            .into_iter()
+            .filter_map(|id| {
+                let (kind, display) = known.get(&id)?.clone();
+                self.may_be_member(&kind).then_some(Member { id, kind, display })
+            })
+            .collect();
+        self.refuse_cycle(tx, group, &members)?;
+        Ok(members)
+    }
+
+    fn may_be_member(&self, kind: &str) -> bool {
+        self.registry.by_name(kind).is_some_and(|k| k.has_groups() || k.has_members())
+    }
+
+    /// A group may not hold itself, directly or through others.
+    fn refuse_cycle<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        members: &[Member],
+    ) -> Result<()> {
+        let mut nested = members
+            .iter()
+            .filter(|m| self.registry.by_name(&m.kind).is_some_and(|k| k.has_members()))
+            .peekable();
+        if nested.peek().is_none() {
+            return Ok(());
+        }
+        let holders: HashSet<Id> =
+            tx.groups_of(std::slice::from_ref(group))?.into_iter().map(|m| m.group).collect();
+        match nested.find(|m| m.id == *group || holders.contains(&m.id)) {
+            None => Ok(()),
+            Some(member) => Err(Error::invalid_value(format!(
+                "members: the group \"{}\" can't be a member: a group may not hold itself, directly or \
+                 through other groups",
+                member.id
+            ))),
+        }
+    }
+
+    /// Makes `members` the members of the group.
+    pub(super) fn replace_members<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        members: &[Member],
+    ) -> Result<Delta> {
+        let wanted: HashSet<&Id> = members.iter().map(|m| &m.id).collect();
+        let mut delta = Delta::default();
+        delta.went(remove_where(tx, group, |member| Ok(!wanted.contains(&member.id)))?);
+        delta.came(tx.add_members(group, members)?);
+        Ok(delta)
+    }
+
+    /// Makes the changes of a PATCH, in their order.
+    pub(super) fn change_members<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        changes: &[MemberChange],
+        dialect: &mut Dialect,
+    ) -> Result<Delta> {
+        let mut delta = Delta::default();
+        for change in changes {
+            match change {
+                MemberChange::Add(refs) => {
+                    let members = self.resolve(tx, group, refs, dialect)?;
+                    delta.came(tx.add_members(group, &members)?);
+                }
+                MemberChange::Remove(ids) => {
+                    let ids: Vec<Id> = ids.iter().filter_map(|id| Id::parse(id)).collect();
+                    delta.went(tx.remove_members(group, &ids)?);
+                }
+                MemberChange::RemoveAll => delta.went(remove_where(tx, group, |_| Ok(true))?),
+                MemberChange::RemoveWhere(predicate) => {
+                    let went = remove_where(tx, group, |member| Ok(satisfies(member, predicate)))?;
+                    delta.went(went);
+                }
+                MemberChange::Replace(refs) => {
+                    let members = self.resolve(tx, group, refs, dialect)?;
+                    let Delta { added, removed } = self.replace_members(tx, group, &members)?;
+                    delta.went(removed.into_iter().collect());
+                    delta.came(added.into_iter().collect());
+                }
+            }
+        }
+        Ok(delta)
+    }
+}
+
+/// Removes the members that `goes` names, page by page.
+fn remove_where<T: Transaction>(
+    tx: &mut T,
+    group: &Id,
+    goes: impl Fn(&Member) -> Result<bool>,
+) -> Result<Vec<Id>> {
+    let (mut gone, mut after) = (Vec::new(), None);
+    loop {
+        let page = tx.members(group, after.as_ref(), MEMBER_PAGE)?;
+        let Some(last) = page.last() else { return Ok(gone) };
+        after = Some(last.id.clone());
+        let mut ids = Vec::new();
+        for member in &page {
+            if goes(member)? {
+                ids.push(member.id.clone());
+            }
+        }
+        if !ids.is_empty() {
+            gone.extend(tx.remove_members(group, &ids)?);
+        }
+        if page.len() < MEMBER_PAGE {
+            return Ok(gone);
+        }
+    }
+}
+
+fn satisfies(member: &Member, predicate: &Predicate) -> bool {
+    let mut element = Map::new();
+    element.insert("value".into(), member.id.as_str().into());
+    element.insert("type".into(), member.kind.as_str().into());
+    if let Some(display) = &member.display {
+        element.insert("display".into(), display.as_str().into());
+    }
+    predicate.matches_element(&Value::Object(element))
+}

@@ -1,0 +1,359 @@
+//! GET and `/.search` (RFC 7644 §3.4, RFC 9865).
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::cursor::Cursor;
+use super::params::{Count, Params};
+use super::precondition::Precondition;
+use super::render::{Loaded, Output, load};
+use super::route::no_such;
+use super::{Call, Service};
+use crate::caller::Caller;
+use crate::dialect::{Dialect, Normalizer};
+use crate::directory::Directory;
+use crate::error::{Error, Kind, Result};
+use crate::filter::{Filter, Options, Predicate};
+use crate::http::{Body, Request, Response};
+use crate::path::AttrPath;
+use crate::projection::Projection;
+use crate::query::{Page, Query, Sort, Window};
+use crate::resource::{Id, Resource};
+use crate::schema::{AttrRef, ResourceType, Type};
+use crate::store::{Store, Transaction};
+
+/// How far into results of several types a page by index may reach: each type is read up to there.
+const DEEPEST_MIXED_OFFSET: usize = 10_000;
+
+/// A search of one resource type.
+struct Plan {
+    kind: Arc<ResourceType>,
+    query: Query,
+    projection: Projection,
+}
+
+/// How the client pages, and what it gets to go on with.
+struct Paging {
+    window: Window,
+    /// Names the organization, caller and query, so that cursors and anchors are for them only.
+    binding: String,
+    /// By index: where the page begins. By cursor: `None`.
+    start_index: Option<usize>,
+    /// By cursor: whether there was one, and whether it goes back.
+    came_by: Option<bool>,
+}
+
+impl<S: Store, D> Service<S, D>
+where
+    D: for<'a> Directory<S::Tx<'a>>,
+{
+    pub(super) fn get(
+        &self,
+        call: Call<'_>,
+        request: &Request<'_>,
+        kind: &Arc<ResourceType>,
+        id: &Id,
+        params: &Params,
+    ) -> Result<Response> {
+        may_read(call.caller)?;
+        let projection = Projection::new(kind, &params.attributes, &params.excluded);
+        let precondition = Precondition::of(request);
+        let found = self.0.store.read(&call.caller.tenant, |tx| {
+            let resource = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
+            precondition.check_match(resource.version())?;
+            let version = resource.version();
+            if precondition.is_unmodified(version) {
+                return Ok((version, None));
+            }
+            let mut output = Output::default();
+            for loaded in load(tx, vec![resource], &projection)? {
+                output.resource(&loaded, &projection, call.base_url)?;
+            }
+            Ok((version, Some(output)))
+        })?;
+        let (version, output) = found;
+        let response = match output {
+            None => Response::empty(304),
+            Some(output) => {
+                let body = self.0.body(&call.caller.tenant, call.base_url, output);
+                Response { body, ..Response::message(200, Vec::new()) }
+            }
+        };
+        Ok(response.with_header("ETag", version.to_string()))
+    }
+
+    pub(super) fn search(
+        &self,
+        call: Call<'_>,
+        kinds: &[Arc<ResourceType>],
+        params: &Params,
+        dialect: &mut Dialect,
+    ) -> Result<Response> {
+        may_read(call.caller)?;
+        let paging = self.paging(call, kinds, params)?;
+        let plans = plans(kinds, params, &paging.window, dialect)?;
+        let output = self.0.store.read(&call.caller.tenant, |tx| {
+            let (page, order) = mixed_page(tx, &plans)?;
+            self.list(call, tx, &plans, &order, page, &paging)
+        })?;
+        let body = self.0.body(&call.caller.tenant, call.base_url, output);
+        Ok(Response { body, ..Response::message(200, Vec::new()) })
+    }
+
+    fn paging(
+        &self,
+        call: Call<'_>,
+        kinds: &[Arc<ResourceType>],
+        params: &Params,
+    ) -> Result<Paging> {
+        let settings = &self.0.settings;
+        let endpoints: Vec<_> = kinds.iter().map(|kind| kind.endpoint.as_str()).collect();
+        let binding = serde_json::to_string(&(
+            call.caller.tenant.as_str(),
+            &call.caller.actor,
+            endpoints,
+            &params.filter,
+            &params.sort_by,
+            params.descending,
+        ))
+        .map_err(Error::internal)?;
+        let clamp =
+            |n: i64| usize::try_from(n.max(0)).unwrap_or(usize::MAX).min(settings.max_page_size);
+        if let Some(cursor) = &params.cursor {
+            let count = match &params.count {
+                None => settings.default_page_size,
+                Some(Count::Number(n)) if *n >= 1 => clamp(*n),
+                Some(_) => {
+                    let detail = format!(
+                        "With a cursor, count must be a whole number from 1 to {}",
+                        settings.max_page_size
+                    );
+                    return Err(Error::new(Kind::InvalidCount, detail));
+                }
+            };
+            if cursor.is_empty() {
+                let window = Window::Offset { offset: 0, count };
+                return Ok(Paging { window, binding, start_index: None, came_by: None });
+            }
+            let Cursor { position, backward } = self.0.cursors.open(&binding, cursor, call.now)?;
+            let window = if backward {
+                Window::Before { position, count }
+            } else {
+                Window::After { position, count }
+            };
+            return Ok(Paging { window, binding, start_index: None, came_by: Some(backward) });
+        }
+        let count = match &params.count {
+            None => settings.default_page_size,
+            // RFC 7644 §3.4.2.4: "A negative value SHALL be interpreted as 0."
+            Some(Count::Number(n)) => clamp(*n),
+            Some(Count::Other(text)) => {
+                let detail = format!("count must be a whole number, not \"{text}\"");
+                return Err(Error::invalid_value(detail));
+            }
+        };
+        let start = params.start_index.unwrap_or(1);
+        let anchor = (start > 1).then(|| self.0.anchors.find(&binding, start, call.now)).flatten();
+        let window = match anchor {
+            Some(position) => Window::After { position, count },
+            None => Window::Offset { offset: start - 1, count },
+        };
+        Ok(Paging { window, binding, start_index: Some(start), came_by: None })
+    }
+
+    /// Writes a ListResponse (RFC 7644 §3.4.2).
+    fn list(
+        &self,
+        call: Call<'_>,
+        tx: &mut S::Tx<'_>,
+        plans: &[Plan],
+        order: &Query,
+        page: Page,
+        paging: &Paging,
+    ) -> Result<Output> {
+        let Page { total, resources, more } = page;
+        let mut output = Output::default();
+        output.raw("{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"]");
+        output.raw(&format!(",\"totalResults\":{total},\"itemsPerPage\":{}", resources.len()));
+        let first = resources.first().map(|r| order.position(r)).transpose()?;
+        let last = resources.last().map(|r| order.position(r)).transpose()?;
+        if let Some(start) = paging.start_index {
+            output.raw(&format!(",\"startIndex\":{start}"));
+            if let (true, Some(last)) = (more, last) {
+                let next = start.saturating_add(resources.len());
+                self.0.anchors.set(&paging.binding, next, last, call.now);
+            }
+        } else {
+            // Going back, there is always the page that was come from; going on, what the store says.
+            let backward = paging.came_by == Some(true);
+            let next = last.filter(|_| more || backward).map(|p| ("nextCursor", p, false));
+            let previous = first
+                .filter(|_| if backward { more } else { paging.came_by.is_some() })
+                .map(|p| ("previousCursor", p, true));
+            for (name, position, backward) in next.into_iter().chain(previous) {
+                let cursor = Cursor { position, backward };
+                let token = self.0.cursors.seal(&paging.binding, &cursor, call.now)?;
+                output.raw(&format!(",\"{name}\":"));
+                output.string(&token)?;
+            }
+        }
+        output.raw(",\"Resources\":[");
+        let mut comma = false;
+        for loaded in load_mixed(tx, plans, resources)? {
+            let Some(plan) = plans.iter().find(|p| p.kind.name == loaded.resource.kind().name)
+            else {
+                continue;
+            };
+            if std::mem::replace(&mut comma, true) {
+                output.raw(",");
+            }
+            output.resource(&loaded, &plan.projection, call.base_url)?;
+        }
+        output.raw("]}");
+        Ok(output)
+    }
+}
+
+fn may_read(caller: &Caller) -> Result<()> {
+    if caller.scopes.read {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Forbidden, "This token may not read; its scopes lack \"read\""))
+}
+
+/// One plan per resource type. Where several types are searched, those that don't know an attribute of
+/// the filter have no match; the filter must fit one of them.
+fn plans(
+    kinds: &[Arc<ResourceType>],
+    params: &Params,
+    window: &Window,
+    dialect: &mut Dialect,
+) -> Result<Vec<Plan>> {
+    let filter = match &params.filter {
+        None => None,
+        Some(text) => {
+            let bare_values = dialect.preset().uses(Normalizer::BareFilterValues);
+            Some(Filter::parse(text, Options { bare_values })?)
+        }
+    };
+    let window = match (kinds, window) {
+        ([_], window) => window.clone(),
+        (_, Window::Offset { offset, count }) => {
+            let reach = offset.saturating_add(*count);
+            if reach > DEEPEST_MIXED_OFFSET {
+                let detail = format!(
+                    "A search of several resource types reaches {DEEPEST_MIXED_OFFSET} deep by index; \
+                     use a cursor, or search one type"
+                );
+                return Err(Error::new(Kind::TooMany, detail));
+            }
+            window.clone()
+        }
+        (_, window) => window.clone(),
+    };
+    let mut plans = Vec::new();
+    let mut misfit = None;
+    for kind in kinds {
+        let predicate = match filter.as_ref().map(|f| Predicate::resolve(f, kind, dialect)) {
+            None => None,
+            Some(Ok(predicate)) => Some(predicate),
+            Some(Err(error)) => {
+                misfit.get_or_insert(error);
+                continue;
+            }
+        };
+        let sort = match &params.sort_by {
+            None => None,
+            Some(text) => Some(Sort { attr: sort_by(kind, text)?, descending: params.descending }),
+        };
+        let projection = Projection::new(kind, &params.attributes, &params.excluded);
+        let query = Query { predicate, sort, window: window.clone() };
+        plans.push(Plan { kind: Arc::clone(kind), query, projection });
+    }
+    match misfit {
+        Some(error) if plans.is_empty() => Err(error),
+        _ => Ok(plans),
+    }
+}
+
+fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {
+    let wrong = |detail: String| Error::invalid_value(format!("sortBy: {detail}"));
+    let path = AttrPath::parse(text).map_err(|e| wrong(e.detail().to_owned()))?;
+    let mut attr =
+        kind.resolve(&path, Kind::InvalidValue).map_err(|e| wrong(e.detail().to_owned()))?;
+    if attr.leaf().kind == Type::Complex {
+        // RFC 7644 §3.4.2.3 sorts a complex multi-valued attribute by its value.
+        attr.sub = attr.attribute.sub("value").cloned();
+        if attr.sub.is_none() {
+            return Err(wrong(format!("\"{text}\" is complex; name one of its sub-attributes")));
+        }
+    }
+    if attr.is_secret() {
+        return Err(wrong(format!("\"{text}\" can't be sorted by")));
+    }
+    Ok(attr)
+}
+
+/// Searches each type and merges: ids are unique across types, so one order serves all.
+fn mixed_page<T: Transaction>(tx: &mut T, plans: &[Plan]) -> Result<(Page, Query)> {
+    let [first, rest @ ..] = plans else {
+        return Err(Error::internal("a search of no resource type"));
+    };
+    if rest.is_empty() {
+        return Ok((tx.search(&first.kind, &first.query)?, first.query.clone()));
+    }
+    let order = first.query.clone();
+    let (mut total, mut beyond) = (0_usize, false);
+    let mut merged: Vec<Resource> = Vec::new();
+    for plan in plans {
+        let mut query = plan.query.clone();
+        if let Window::Offset { offset, count } = query.window {
+            query.window = Window::Offset { offset: 0, count: offset.saturating_add(count) };
+        }
+        let page = tx.search(&plan.kind, &query)?;
+        total = total.saturating_add(page.total);
+        beyond |= page.more;
+        merged.extend(page.resources);
+    }
+    let cut = order.page(merged)?;
+    Ok((Page { total, more: cut.more || beyond, resources: cut.resources }, order))
+}
+
+fn load_mixed<T: Transaction>(
+    tx: &mut T,
+    plans: &[Plan],
+    resources: Vec<Resource>,
+) -> Result<Vec<Loaded>> {
+    if let [plan] = plans {
+        return load(tx, resources, &plan.projection);
+    }
+    let mut all = Vec::with_capacity(resources.len());
+    for resource in resources {
+        let plan = plans.iter().find(|p| p.kind.name == resource.kind().name);
+        let projection = plan.map(|p| p.projection.clone()).unwrap_or_default();
+        all.extend(load(tx, vec![resource], &projection)?);
+    }
+    Ok(all)
+}
+
+/// A response with one resource, read in the transaction that wrote it.
+pub(super) fn one<T: Transaction>(
+    tx: &mut T,
+    call: Call<'_>,
+    resource: Resource,
+    projection: &Projection,
+) -> Result<Output> {
+    let mut output = Output::default();
+    for loaded in load(tx, vec![resource], projection)? {
+        output.resource(&loaded, projection, call.base_url)?;
+    }
+    Ok(output)
+}
+
+/// A JSON message.
+pub(super) fn message(status: u16, value: &Value) -> Result<Response> {
+    let mut output = Output::default();
+    output.value(value)?;
+    Ok(Response { body: Body::Full(output.bytes), ..Response::message(status, Vec::new()) })
+}
