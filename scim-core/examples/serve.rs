@@ -73,7 +73,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn answer(service: &dyn Handler, caller: &Caller, mut stream: &TcpStream) -> Result<(), Box<dyn Error>> {
+fn answer(
+    service: &dyn Handler,
+    caller: &Caller,
+    mut stream: &TcpStream,
+) -> Result<(), Box<dyn Error>> {
     let mut reader = BufReader::new(stream);
     let mut line = String::new();
     reader.read_line(&mut line)?;
