@@ -9,7 +9,7 @@ mod parse;
 mod predicate;
 
 pub use parse::Options;
-pub(crate) use parse::{FilterParser, all, attr_name};
+pub(crate) use parse::{FilterParser, attr_name};
 pub use predicate::{Compare, Needs, Operand, Predicate};
 
 use serde_json::Number;

@@ -3,7 +3,12 @@
 //! [`memory::MemoryStore`] is the reference: what it does is what every store must do. The feature
 //! `testkit` has a suite that holds a store of your own against it.
 
+mod hydrate;
 pub mod memory;
+mod unique;
+
+pub use hydrate::hydrate;
+pub use unique::{UniqueKey, unique_keys};
 
 use std::fmt;
 use std::sync::Arc;

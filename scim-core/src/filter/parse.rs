@@ -359,7 +359,7 @@ fn is_name_char(c: char) -> bool {
 }
 
 /// All of them: one part stays itself, conjunctions among them are taken in.
-pub(crate) fn all(parts: Vec<Filter>) -> Filter {
+fn all(parts: Vec<Filter>) -> Filter {
     let flat = parts.into_iter().flat_map(|part| match part {
         Filter::And(inner) => inner,
         other => vec![other],

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::cursor::Cursor;
 use super::params::{Count, Params};
 use super::precondition::Precondition;
@@ -15,7 +13,7 @@ use crate::dialect::{Dialect, Normalizer};
 use crate::directory::Directory;
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Options, Predicate};
-use crate::http::{Body, Request, Response};
+use crate::http::{Request, Response};
 use crate::path::AttrPath;
 use crate::projection::Projection;
 use crate::query::{Page, Query, Sort, Window};
@@ -349,11 +347,4 @@ pub(super) fn one<T: Transaction>(
         output.resource(&loaded, projection, call.base_url)?;
     }
     Ok(output)
-}
-
-/// A JSON message.
-pub(super) fn message(status: u16, value: &Value) -> Result<Response> {
-    let mut output = Output::default();
-    output.value(value)?;
-    Ok(Response { body: Body::Full(output.bytes), ..Response::message(status, Vec::new()) })
 }

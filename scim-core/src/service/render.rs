@@ -1,8 +1,6 @@
 //! Writes resources as JSON. A plain read sends the stored text as it is, between its id and what is
 //! derived: `meta`, `groups`, `members`.
 
-use serde_json::Value;
-
 use crate::error::{Error, Result};
 use crate::projection::{Part, Projection};
 use crate::resource::{Id, Resource, instant};
@@ -206,10 +204,6 @@ impl Output {
 
     pub(super) fn string(&mut self, text: &str) -> Result<()> {
         serde_json::to_writer(&mut self.bytes, text).map_err(Error::internal)
-    }
-
-    pub(super) fn value(&mut self, value: &Value) -> Result<()> {
-        serde_json::to_writer(&mut self.bytes, value).map_err(Error::internal)
     }
 }
 

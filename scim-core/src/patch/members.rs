@@ -1,0 +1,131 @@
+//! Operations on the members of a group.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Verb;
+use crate::dialect::{Dialect, Normalizer};
+use crate::error::{Error, Kind, Result};
+use crate::filter::{Filter, Literal, Op, Predicate};
+use crate::schema::{AttrRef, Attribute, Mutability, conform_one};
+use crate::text::same_name;
+
+/// One change of a group's members.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MemberChange {
+    /// These join; those that are in already stay as they are.
+    Add(Vec<MemberRef>),
+    /// The members with these ids leave.
+    Remove(Vec<String>),
+    /// All leave.
+    RemoveAll,
+    /// Those leave for which the predicate holds (see [`Predicate::matches_element`]).
+    RemoveWhere(Predicate),
+    /// These are the members from now on.
+    Replace(Vec<MemberRef>),
+}
+
+/// A member as a client names it. What it is, the store knows better.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRef {
+    /// The id as sent.
+    pub id: String,
+}
+
+impl MemberRef {
+    /// From an element of `members`, already conformed.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidValue`] without a `value`.
+    pub fn of(element: &Value) -> Result<Self> {
+        match element.get("value").and_then(Value::as_str) {
+            Some(id) => Ok(Self { id: id.to_owned() }),
+            None => {
+                Err(Error::invalid_value("\"members.value\" is required: the id of the member"))
+            }
+        }
+    }
+}
+
+/// The brackets of a path, and the sub-attribute behind them.
+pub(super) struct Where<'a> {
+    pub(super) filter: Option<&'a Filter>,
+    pub(super) sub: Option<Arc<Attribute>>,
+}
+
+pub(super) fn member_change(
+    verb: Verb,
+    attr: &AttrRef,
+    at: &Where<'_>,
+    value: Option<Value>,
+    dialect: &mut Dialect,
+) -> Result<Option<MemberChange>> {
+    let is_value = at.sub.as_ref().is_none_or(|sub| sub.name == "value");
+    match (verb, at.filter) {
+        (Verb::Remove, None) if is_value => match value {
+            None | Some(Value::Null) => Ok(Some(MemberChange::RemoveAll)),
+            Some(value) if dialect.allows(Normalizer::RemoveListed) => {
+                let listed = refs(attr, value, dialect)?.into_iter().map(|r| r.id).collect();
+                Ok(Some(MemberChange::Remove(listed)))
+            }
+            Some(_) => Err(Error::invalid_syntax(
+                "a remove of \"members\" takes no value; name members as members[value eq \"…\"]",
+            )),
+        },
+        (Verb::Remove, Some(filter)) if is_value => {
+            if let Some(ids) = ids(filter) {
+                return Ok(Some(MemberChange::Remove(ids)));
+            }
+            let whole = AttrRef { sub: None, ..attr.clone() };
+            match Predicate::within(whole, filter, dialect)? {
+                Predicate::Within(_, inner) => Ok(Some(MemberChange::RemoveWhere(*inner))),
+                other => Ok(Some(MemberChange::RemoveWhere(other))),
+            }
+        }
+        (Verb::Add, None) if at.sub.is_none() => {
+            let refs = refs(attr, value.unwrap_or_default(), dialect)?;
+            Ok(Some(MemberChange::Add(refs)))
+        }
+        (Verb::Replace, None) if at.sub.is_none() => {
+            let refs = refs(attr, value.unwrap_or_default(), dialect)?;
+            Ok(Some(MemberChange::Replace(refs)))
+        }
+        _ => {
+            let read_only = at.sub.as_ref().is_some_and(|s| s.mutability == Mutability::ReadOnly);
+            if read_only && dialect.allows(Normalizer::IgnoreReadOnly) {
+                return Ok(None);
+            }
+            let detail =
+                "what a group says of a member is immutable; add and remove members instead";
+            Err(Error::new(Kind::Mutability, detail))
+        }
+    }
+}
+
+fn refs(attr: &AttrRef, value: Value, dialect: &mut Dialect) -> Result<Vec<MemberRef>> {
+    let list = match value {
+        Value::Null => Vec::new(),
+        Value::Array(list) => list,
+        one => vec![one],
+    };
+    list.into_iter()
+        .filter_map(|element| conform_one("members", &attr.attribute, element, dialect).transpose())
+        .map(|element| MemberRef::of(&element?))
+        .collect()
+}
+
+/// The ids of `value eq "a" or value eq "b"`; `None` for any other filter.
+fn ids(filter: &Filter) -> Option<Vec<String>> {
+    match filter {
+        Filter::Compare(path, Op::Eq, Literal::String(id))
+            if path.urn.is_none() && path.sub.is_none() && same_name(&path.name, "value") =>
+        {
+            Some(vec![id.clone()])
+        }
+        Filter::Or(parts) => {
+            parts.iter().map(ids).collect::<Option<Vec<_>>>().map(|ids| ids.concat())
+        }
+        _ => None,
+    }
+}
