@@ -18,7 +18,7 @@ const FEW: usize = 12;
 ///
 /// # Errors
 /// [`crate::Kind::InvalidSyntax`] with what is wrong and where.
-pub fn parse(body: &[u8]) -> Result<Value> {
+pub(crate) fn parse(body: &[u8]) -> Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let value = Depth(MAX_DEPTH).deserialize(&mut deserializer);
     value
@@ -30,7 +30,7 @@ pub fn parse(body: &[u8]) -> Result<Value> {
 ///
 /// # Errors
 /// As [`parse`].
-pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
+pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
     if body.is_empty() {
         return Err(Error::invalid_syntax("the request has no body; a JSON object is expected"));
     }

@@ -111,6 +111,17 @@ impl Projection {
     /// How much of an attribute is shown.
     #[must_use]
     pub fn part(&self, extension: Option<&str>, attribute: &Attribute) -> Part {
+        match self.named_part(extension, attribute) {
+            Part::Whole if has_request_only(attribute) => {
+                let subs = attribute.sub_attributes.iter();
+                let hidden = subs.filter(|sub| sub.returned == Returned::Request);
+                Part::Except(hidden.map(|sub| sub.name.clone()).collect())
+            }
+            part => part,
+        }
+    }
+
+    fn named_part(&self, extension: Option<&str>, attribute: &Attribute) -> Part {
         let named = || {
             self.names.iter().filter(|name| {
                 name.extension.as_deref() == extension
@@ -195,6 +206,16 @@ impl ResourceType {
     /// Whether any attribute is returned on request only, so that a stored document can't go out whole.
     fn has_request_only(&self) -> bool {
         let extended = self.extensions.iter().flat_map(|e| &e.schema.attributes);
-        self.schema.attributes.iter().chain(extended).any(|a| a.returned == Returned::Request)
+        let mut stored = self
+            .schema
+            .attributes
+            .iter()
+            .chain(extended)
+            .filter(|attribute| !(self.has_members() && attribute.name == "members"));
+        stored.any(|a| a.returned == Returned::Request || has_request_only(a))
     }
+}
+
+fn has_request_only(attribute: &Attribute) -> bool {
+    attribute.sub_attributes.iter().any(|sub| sub.returned == Returned::Request)
 }

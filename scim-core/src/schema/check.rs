@@ -129,12 +129,14 @@ impl ResourceType {
         if taken.value(None, &active.name).is_none() {
             // Absent never means false: a PUT without it once locked people out of another product.
             let kept = match intent {
-                Intent::Create => None,
-                Intent::Replace(old) | Intent::Patch(old) => {
-                    old.document()?.get(&active.name).cloned()
-                }
+                Intent::Create => Some(Value::Bool(true)),
+                Intent::Replace(old) => old.document()?.get(&active.name).cloned(),
+                // A PATCH leaves it out only where it removed it.
+                Intent::Patch(_) => None,
             };
-            taken.put(None, active, kept.unwrap_or(Value::Bool(true)));
+            if let Some(kept) = kept {
+                taken.put(None, active, kept);
+            }
         }
         taken.keep_secrets(intent)
     }
