@@ -1,1 +1,4 @@
-//! x
+//! The server: SCIM over HTTP, on a database.
+
+mod secrets;
+pub mod store;

@@ -107,6 +107,16 @@ fn is_value(value: &Value) -> bool {
     }
 }
 
+impl AttrRef {
+    /// The values of the attribute, or of its sub-attribute in each element.
+    pub fn values<'a>(
+        &self,
+        representation: &'a Map<String, Value>,
+    ) -> impl Iterator<Item = &'a Value> {
+        leaves(self, representation)
+    }
+}
+
 /// The elements of a multi-valued attribute; the one value of another.
 fn elements<'a>(
     attr: &AttrRef,

@@ -1,0 +1,184 @@
+//! Which attributes can be looked up without reading documents, and the keys to do it by.
+
+use std::collections::BTreeSet;
+
+use scim_core::filter::Operand;
+use scim_core::path::AttrPath;
+use scim_core::resource::Resource;
+use scim_core::schema::{AttrRef, Registry, ResourceType, Type};
+use scim_core::store::{Tenant, UniqueKey, unique_keys};
+use scim_core::{Kind, Result, text};
+use serde_json::Value;
+
+use super::connection::Conn;
+use super::error::OpenError;
+use super::statement::statement;
+use super::transaction::DieselTransaction;
+use super::{Inner, setting};
+
+/// What identity providers look people up by.
+const STANDARD: [&str; 15] = [
+    "User:externalId",
+    "User:displayName",
+    "User:emails.value",
+    "User:phoneNumbers.value",
+    "User:name.formatted",
+    "User:name.familyName",
+    "User:name.givenName",
+    "User:name.middleName",
+    "User:active",
+    "User:userType",
+    "User:urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+    "User:urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department",
+    "User:urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager.value",
+    "Group:externalId",
+    "User:schemas",
+];
+
+/// The setting that tells which plan the key tables were written by.
+const PLAN_SETTING: &str = "index_plan";
+
+/// The indexed attributes beyond the unique ones.
+#[derive(Debug, Clone)]
+pub(super) struct IndexPlan(Vec<Indexed>);
+
+#[derive(Debug, Clone)]
+struct Indexed {
+    kind: String,
+    path: String,
+    attr: AttrRef,
+}
+
+/// One row of a key table.
+pub(super) type Key = (String, String);
+
+impl IndexPlan {
+    pub(super) fn new(registry: &Registry, more: &[String]) -> std::result::Result<Self, OpenError> {
+        let mut plan: Vec<Indexed> = Vec::new();
+        let standard = STANDARD.iter().map(|entry| (*entry, false));
+        for (entry, asked) in standard.chain(more.iter().map(|entry| (entry.as_str(), true))) {
+            let found = entry.split_once(':').and_then(|(kind, path)| {
+                let path = AttrPath::parse(path).ok()?;
+                let kind = registry.by_name(kind)?;
+                Some((kind, kind.resolve(&path, Kind::InvalidPath).ok()?))
+            });
+            match found {
+                Some((kind, attr)) if attr.leaf().kind != Type::Complex && !attr.is_secret() => {
+                    let (kind, path) = (kind.name.clone(), attr.to_string());
+                    if !plan.iter().any(|known| known.kind == kind && known.path == path) {
+                        plan.push(Indexed { kind, path, attr });
+                    }
+                }
+                _ if asked => {
+                    return Err(OpenError::new(format!(
+                        "\"{entry}\" can't be indexed; name a simple attribute as Type:path, like \
+                         User:title or User:name.givenName"
+                    )));
+                }
+                // A registry without that type or attribute has nothing to index.
+                _ => {}
+            }
+        }
+        Ok(Self(plan))
+    }
+
+    /// Whether the attribute has keys.
+    pub(super) fn has(&self, kind: &ResourceType, attr: &AttrRef) -> bool {
+        let path = attr.to_string();
+        self.0.iter().any(|indexed| indexed.kind == kind.name && indexed.path == path)
+    }
+
+    /// The keys of a resource, by attribute.
+    pub(super) fn keys(&self, resource: &Resource) -> Result<BTreeSet<Key>> {
+        let document = resource.document()?;
+        let mut keys = BTreeSet::new();
+        for indexed in self.0.iter().filter(|i| i.kind == resource.kind().name) {
+            for value in indexed.attr.values(document) {
+                if let Some(key) = key_of(&indexed.attr, value) {
+                    keys.insert((indexed.path.clone(), key));
+                }
+            }
+        }
+        Ok(keys)
+    }
+
+    fn describe(&self) -> String {
+        let entries: Vec<_> = self.0.iter().map(|i| format!("{}:{}", i.kind, i.path)).collect();
+        entries.join(" ")
+    }
+}
+
+/// The key of a value, where its type has one. Numbers and dates are compared in other ways.
+fn key_of(attr: &AttrRef, value: &Value) -> Option<String> {
+    let leaf = attr.leaf();
+    match (leaf.kind, value) {
+        (Type::Boolean, Value::Bool(b)) => Some(b.to_string()),
+        (Type::String | Type::Reference | Type::Binary, Value::String(s)) if !s.is_empty() => {
+            Some(text::key(s, leaf.is_case_exact()).into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The key that an operand is compared with.
+pub(super) fn operand_key(operand: &Operand) -> Option<String> {
+    match operand {
+        Operand::Bool(b) => Some(b.to_string()),
+        Operand::Text(text) => Some(text.clone()),
+        Operand::Number(_) | Operand::Instant(_) => None,
+    }
+}
+
+/// The unique values of a resource as rows.
+pub(super) fn unique_rows(resource: &Resource) -> Result<Vec<UniqueKey>> {
+    unique_keys(resource)
+}
+
+impl Inner {
+    /// Writes the key tables anew if they were written by another plan.
+    pub(super) fn reindex_if_planned_anew(&self) -> Result<()> {
+        let plan = self.plan.describe();
+        let there = self.read(|conn| setting(conn, PLAN_SETTING))?;
+        if there.as_deref() == Some(plan.as_str()) {
+            return Ok(());
+        }
+        self.writer.write(|conn| {
+            if there.is_some() {
+                log::info!("the indexed attributes have changed: indexing anew");
+                self.reindex(conn)?;
+            }
+            statement("INSERT INTO settings (name, value) VALUES (")
+                .text(PLAN_SETTING)
+                .sql(", ")
+                .text(&plan)
+                .sql(") ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+                .execute(conn)?;
+            Ok(())
+        })
+    }
+
+    fn reindex(&self, conn: &mut Conn) -> Result<()> {
+        use diesel::sql_types::Text;
+        statement("DELETE FROM attribute_keys").execute(conn)?;
+        let organizations: Vec<String> =
+            statement("SELECT id FROM organizations").rows::<Text, _>(conn)?;
+        for organization in organizations {
+            let tenant = Tenant::new(&organization);
+            let mut tx = DieselTransaction::new(conn, self, &tenant);
+            for kind in self.registry.types() {
+                let mut after = String::new();
+                loop {
+                    let page = tx.page_after(kind, &after, 1000)?;
+                    let Some(last) = page.last() else { break };
+                    after = last.id().to_string();
+                    for resource in &page {
+                        for (attr, key) in self.plan.keys(resource)? {
+                            tx.insert_key(resource, &attr, &key)?;
+                        }
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

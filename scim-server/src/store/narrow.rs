@@ -1,0 +1,236 @@
+//! From a [`Predicate`] to a condition in SQL: an upper bound of what matches, and whether it is exact.
+
+use jiff::Timestamp;
+use scim_core::filter::{Compare, Op, Operand, Predicate};
+use scim_core::schema::{AttrRef, ResourceType};
+use scim_core::store::Tenant;
+use scim_core::text::after_prefix;
+
+use super::index::{IndexPlan, operand_key};
+use super::statement::{Statement, statement};
+
+/// A condition on `resources r`.
+#[derive(Debug, Clone)]
+pub(super) struct Condition {
+    pub(super) sql: Statement,
+    /// Whether it holds for what matches only. Otherwise what it lets through is to be looked at.
+    pub(super) exact: bool,
+}
+
+/// What a condition is about.
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) tenant: &'a Tenant,
+    pub(super) kind: &'a ResourceType,
+    pub(super) plan: &'a IndexPlan,
+}
+
+impl Condition {
+    fn anything() -> Self {
+        Self { sql: statement("1 = 1"), exact: false }
+    }
+
+    fn exactly(sql: Statement) -> Self {
+        Self { sql, exact: true }
+    }
+}
+
+impl Scope<'_> {
+    pub(super) fn narrow(self, predicate: &Predicate) -> Condition {
+        match predicate {
+            Predicate::And(parts) => {
+                // What one part can't tell, the others still narrow down.
+                self.join(parts, " AND ", |parts| parts.iter().all(|part| part.exact))
+            }
+            Predicate::Or(parts) => self.join(parts, " OR ", |parts| parts.iter().all(|p| p.exact)),
+            Predicate::Not(inner) => match self.narrow(inner) {
+                Condition { sql, exact: true } => {
+                    Condition::exactly(statement("NOT (").then(&sql).sql(")"))
+                }
+                _ => Condition::anything(),
+            },
+            Predicate::Compare(compare) => self.compare(compare),
+            Predicate::Present(attr) => self.present(attr),
+            Predicate::Within(attr, inner) => self.within(attr, inner),
+        }
+    }
+
+    fn join(
+        self,
+        parts: &[Predicate],
+        word: &'static str,
+        exact: impl Fn(&[Condition]) -> bool,
+    ) -> Condition {
+        let parts: Vec<_> = parts.iter().map(|part| self.narrow(part)).collect();
+        let mut sql = Statement::default();
+        for (i, part) in parts.iter().enumerate() {
+            sql = sql.sql(if i > 0 { word } else { "" }).sql("(").then(&part.sql).sql(")");
+        }
+        Condition { sql, exact: exact(&parts) }
+    }
+
+    /// Within one element each comparison must hold for that element; that each holds for some element
+    /// is all that the keys can tell.
+    fn within(self, attr: &AttrRef, inner: &Predicate) -> Condition {
+        let single = matches!(inner, Predicate::Compare(Compare { op, .. }) if *op != Op::Ne);
+        let condition = self.narrow_positive(inner);
+        let exact = condition.exact && single && !attr.is_secret();
+        Condition { exact, ..condition }
+    }
+
+    /// As [`Self::narrow`], but `not` and `ne` may be true of one element and false of another.
+    fn narrow_positive(self, predicate: &Predicate) -> Condition {
+        match predicate {
+            Predicate::And(parts) | Predicate::Or(parts) => {
+                let word = if matches!(predicate, Predicate::And(_)) { " AND " } else { " OR " };
+                let mut sql = Statement::default();
+                for (i, part) in parts.iter().enumerate() {
+                    let part = self.narrow_positive(part);
+                    sql = sql.sql(if i > 0 { word } else { "" }).sql("(").then(&part.sql).sql(")");
+                }
+                Condition { sql, exact: false }
+            }
+            Predicate::Compare(compare) if compare.op != Op::Ne => self.compare(compare),
+            Predicate::Present(attr) => self.present(attr),
+            Predicate::Not(_) | Predicate::Compare(_) | Predicate::Within(..) => Condition::anything(),
+        }
+    }
+
+    fn compare(self, compare: &Compare) -> Condition {
+        let Compare { attr, op, operand } = compare;
+        if attr.extension.is_none() {
+            let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
+            match (attr.attribute.name.as_str(), sub, operand) {
+                ("id", None, Operand::Text(text)) => return text_column("r.id", *op, text),
+                ("meta", Some("created"), Operand::Instant(t)) => {
+                    return instant_column("r.created", *op, *t);
+                }
+                ("meta", Some("lastModified"), Operand::Instant(t)) => {
+                    return instant_column("r.modified", *op, *t);
+                }
+                ("members", Some("value"), Operand::Text(id)) if self.kind.has_members() => {
+                    return self.member(*op, id);
+                }
+                _ => {}
+            }
+        }
+        let Some(table) = self.table(attr) else { return Condition::anything() };
+        let Some(key) = operand_key(operand) else { return Condition::anything() };
+        if *op == Op::Ne {
+            let equal = self.keyed(table, attr, Op::Eq, &key);
+            let held = self.held(table, attr);
+            let sql = statement("(").then(&held).sql(" AND NOT ").then(&equal).sql(")");
+            return Condition::exactly(sql);
+        }
+        Condition::exactly(self.keyed(table, attr, *op, &key))
+    }
+
+    fn present(self, attr: &AttrRef) -> Condition {
+        let name = attr.attribute.name.as_str();
+        let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
+        if attr.extension.is_none() && matches!((name, sub), ("id" | "meta", _)) {
+            return if matches!(sub, Some("location")) {
+                Condition::anything()
+            } else {
+                Condition::exactly(statement("1 = 1"))
+            };
+        }
+        match self.table(attr) {
+            Some(table) => Condition::exactly(self.held(table, attr)),
+            None => Condition::anything(),
+        }
+    }
+
+    fn member(self, op: Op, id: &str) -> Condition {
+        if op != Op::Eq {
+            return Condition::anything();
+        }
+        let sql = statement("r.id IN (SELECT m.group_id FROM members m WHERE m.org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND m.member_id = ")
+            .text(id)
+            .sql(")");
+        Condition::exactly(sql)
+    }
+
+    /// The table that holds the attribute's keys.
+    fn table(self, attr: &AttrRef) -> Option<&'static str> {
+        if attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id" {
+            return Some("r.id IN (SELECT k.id FROM unique_keys k WHERE k.org = ");
+        }
+        self.plan
+            .has(self.kind, attr)
+            .then_some("r.id IN (SELECT k.id FROM attribute_keys k WHERE k.org = ")
+    }
+
+    /// The resources that have any value of the attribute.
+    fn held(self, table: &'static str, attr: &AttrRef) -> Statement {
+        self.rows(table, attr).sql(")")
+    }
+
+    fn keyed(self, table: &'static str, attr: &AttrRef, op: Op, key: &str) -> Statement {
+        text_condition(self.rows(table, attr).sql(" AND "), "k.key", op, key).sql(")")
+    }
+
+    fn rows(self, table: &'static str, attr: &AttrRef) -> Statement {
+        statement(table)
+            .text(self.tenant.as_str())
+            .sql(" AND k.kind = ")
+            .text(&self.kind.name)
+            .sql(" AND k.attr = ")
+            .text(&attr.to_string())
+    }
+}
+
+fn text_column(column: &'static str, op: Op, text: &str) -> Condition {
+    if op == Op::Ne {
+        return Condition::exactly(statement(column).sql(" <> ").text(text));
+    }
+    Condition::exactly(text_condition(Statement::default(), column, op, text))
+}
+
+/// `column op text`; not for `ne`.
+fn text_condition(sql: Statement, column: &'static str, op: Op, text: &str) -> Statement {
+    let sql = sql.sql(column);
+    match op {
+        Op::Eq | Op::Ne => sql.sql(" = ").text(text),
+        Op::Gt => sql.sql(" > ").text(text),
+        Op::Ge => sql.sql(" >= ").text(text),
+        Op::Lt => sql.sql(" < ").text(text),
+        Op::Le => sql.sql(" <= ").text(text),
+        Op::Sw => {
+            let sql = sql.sql(" >= ").text(text);
+            match after_prefix(text) {
+                Some(end) => sql.sql(" AND ").sql(column).sql(" < ").text(&end),
+                None => sql,
+            }
+        }
+        Op::Co => sql.sql(" LIKE ").text(&format!("%{}%", escape(text))).sql(" ESCAPE '\\'"),
+        Op::Ew => sql.sql(" LIKE ").text(&format!("%{}", escape(text))).sql(" ESCAPE '\\'"),
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
+}
+
+/// Columns hold whole milliseconds, operands may be finer: between two milliseconds only the comparison
+/// with the lower one counts.
+fn instant_column(column: &'static str, op: Op, instant: Timestamp) -> Condition {
+    let floor = instant.as_nanosecond().div_euclid(1_000_000);
+    let whole = instant.as_nanosecond().rem_euclid(1_000_000) == 0;
+    let Ok(floor) = i64::try_from(floor) else { return Condition::anything() };
+    let sql = statement(column);
+    let sql = match (op, whole) {
+        (Op::Eq, true) => sql.sql(" = ").integer(floor),
+        (Op::Ne, true) => sql.sql(" <> ").integer(floor),
+        (Op::Eq, false) => statement("1 = 0"),
+        (Op::Ne, false) => statement("1 = 1"),
+        (Op::Gt, _) | (Op::Ge, false) => sql.sql(" > ").integer(floor),
+        (Op::Ge, true) => sql.sql(" >= ").integer(floor),
+        (Op::Lt, true) => sql.sql(" < ").integer(floor),
+        (Op::Le, _) | (Op::Lt, false) => sql.sql(" <= ").integer(floor),
+        (Op::Co | Op::Sw | Op::Ew, _) => return Condition::anything(),
+    };
+    Condition::exactly(sql)
+}

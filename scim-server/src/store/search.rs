@@ -1,0 +1,275 @@
+//! Searches: in SQL where the keys tell all of it, else by looking at what they leave over.
+
+use std::sync::Arc;
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use scim_core::query::{Page, Position, Query, Sort, SortKey, Window};
+use scim_core::resource::Resource;
+use scim_core::schema::ResourceType;
+use scim_core::store::hydrate;
+use scim_core::{Error, Kind, Result};
+
+use super::narrow::{Condition, Scope};
+use super::statement::{Statement, statement};
+use super::transaction::{DieselTransaction, Row};
+
+/// The columns of a resource, in the order of [`Row`].
+pub(super) const COLUMNS: &str =
+    "r.id, r.version, r.created, r.modified, r.body, r.secrets";
+pub(super) type Columns = (Text, BigInt, BigInt, BigInt, Text, Nullable<Text>);
+
+/// Rows looked at in one go.
+const CHUNK: usize = 1000;
+
+/// An order that an index has.
+#[derive(Clone)]
+struct Order {
+    /// Joins what the order needs.
+    from: Statement,
+    key: Option<OrderKey>,
+    id: &'static str,
+    descending: bool,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum OrderKey {
+    /// `resources.created`
+    Created,
+    /// `resources.modified`
+    Modified,
+    /// `unique_keys.key`
+    Unique,
+}
+
+impl OrderKey {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Created => "r.created",
+            Self::Modified => "r.modified",
+            Self::Unique => "k.key",
+        }
+    }
+}
+
+impl DieselTransaction<'_> {
+    pub(super) fn search_page(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
+        let scope = Scope { tenant: self.tenant, kind, plan: &self.store.plan };
+        let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
+        let exact = condition.as_ref().is_none_or(|condition| condition.exact);
+        match self.order(kind, query.sort.as_ref()) {
+            Some(order) if exact => self.in_sql(kind, query, condition.as_ref(), &order),
+            _ => self.by_looking(kind, query, condition.as_ref()),
+        }
+    }
+
+    /// The order in SQL: by id, by a time, or by a unique attribute that every resource has.
+    fn order(&self, kind: &ResourceType, sort: Option<&Sort>) -> Option<Order> {
+        let plain = |key, descending| Order {
+            from: statement("resources r WHERE r.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND r.kind = ")
+                .text(&kind.name),
+            key,
+            id: "r.id",
+            descending,
+        };
+        let Some(Sort { attr, descending }) = sort else { return Some(plain(None, false)) };
+        let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
+        match (attr.extension.as_deref(), attr.attribute.name.as_str(), sub) {
+            (None, "id", None) => Some(plain(None, *descending)),
+            (None, "meta", Some("created")) => Some(plain(Some(OrderKey::Created), *descending)),
+            (None, "meta", Some("lastModified")) => {
+                Some(plain(Some(OrderKey::Modified), *descending))
+            }
+            (None, _, None)
+                if attr.attribute.is_unique()
+                    && attr.attribute.required
+                    && !attr.attribute.multi_valued =>
+            {
+                // CROSS JOIN keeps SQLite to the order of the keys.
+                let from = statement("unique_keys k CROSS JOIN resources r WHERE k.org = ")
+                    .text(self.tenant.as_str())
+                    .sql(" AND k.kind = ")
+                    .text(&kind.name)
+                    .sql(" AND k.attr = ")
+                    .text(&attr.to_string())
+                    .sql(" AND r.org = k.org AND r.kind = k.kind AND r.id = k.id");
+                let (key, id) = (Some(OrderKey::Unique), "k.id");
+                Some(Order { from, key, id, descending: *descending })
+            }
+            _ => None,
+        }
+    }
+
+    fn in_sql(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        query: &Query,
+        condition: Option<&Condition>,
+        order: &Order,
+    ) -> Result<Page> {
+        let count = query.window.count();
+        let with = |mut sql: Statement| {
+            if let Some(condition) = condition {
+                sql = sql.sql(" AND (").then(&condition.sql).sql(")");
+            }
+            sql
+        };
+        let backward = matches!(query.window, Window::Before { .. });
+        let mut sql = with(statement("SELECT ").sql(COLUMNS).sql(" FROM ").then(&order.from));
+        let mut offset = None;
+        match &query.window {
+            Window::Offset { offset: 0, .. } => {}
+            Window::Offset { offset: n, .. } => offset = Some(*n),
+            Window::After { position, .. } | Window::Before { position, .. } => {
+                sql = order.beyond(sql, position, backward)?;
+            }
+        }
+        let sql = order.by(sql, backward).sql(" LIMIT ").integer(integer(count.saturating_add(1)));
+        let sql = match offset {
+            Some(n) => sql.sql(" OFFSET ").integer(integer(n)),
+            None => sql,
+        };
+        let rows: Vec<Row> = if count == 0 { Vec::new() } else { sql.rows::<Columns, _>(self.conn)? };
+        let more = rows.len() > count;
+        let mut resources =
+            rows.into_iter().take(count).map(|row| row.resource(kind)).collect::<Result<Vec<_>>>()?;
+        if backward {
+            resources.reverse();
+        }
+        let whole = matches!(query.window, Window::Offset { offset: 0, .. }) && !more && count > 0;
+        let total = match condition {
+            _ if whole => resources.len(),
+            None => self.count_of(kind)?,
+            Some(condition) => {
+                let sql = statement("SELECT COUNT(*) FROM resources r WHERE r.org = ")
+                    .text(self.tenant.as_str())
+                    .sql(" AND r.kind = ")
+                    .text(&kind.name)
+                    .sql(" AND (")
+                    .then(&condition.sql)
+                    .sql(")");
+                usize::try_from(sql.count(self.conn)?).unwrap_or_default()
+            }
+        };
+        let more = more || (count == 0 && total > 0);
+        Ok(Page { total, resources, more })
+    }
+
+    /// Looks at each resource that the condition lets through.
+    fn by_looking(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        query: &Query,
+        condition: Option<&Condition>,
+    ) -> Result<Page> {
+        let needs = query.predicate.as_ref().map(|p| p.needs()).unwrap_or_default();
+        let (mut matching, mut looked, mut after) = (Vec::new(), 0_usize, String::new());
+        loop {
+            let mut sql = statement("SELECT ")
+                .sql(COLUMNS)
+                .sql(" FROM resources r WHERE r.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND r.kind = ")
+                .text(&kind.name)
+                .sql(" AND r.id > ")
+                .text(&after);
+            if let Some(condition) = condition {
+                sql = sql.sql(" AND (").then(&condition.sql).sql(")");
+            }
+            let sql = sql.sql(" ORDER BY r.id LIMIT ").integer(integer(CHUNK));
+            let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
+            let full = rows.len() == CHUNK;
+            looked = looked.saturating_add(rows.len());
+            if looked > self.store.budget {
+                return Err(Error::new(
+                    Kind::TooMany,
+                    format!(
+                        "The search would look at more than {} resources; add a condition on an indexed \
+                         attribute such as userName, externalId or emails.value",
+                        self.store.budget
+                    ),
+                ));
+            }
+            for row in rows {
+                after.clone_from(&row.0);
+                let resource = row.resource(kind)?;
+                let matches = match &query.predicate {
+                    None => true,
+                    Some(predicate) => predicate.matches(&hydrate(self, &resource, needs)?),
+                };
+                if matches {
+                    matching.push(resource);
+                }
+            }
+            if !full {
+                return query.page(matching);
+            }
+        }
+    }
+
+    /// A page of a type in the order of ids.
+    pub(super) fn page_after(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<Resource>> {
+        let rows: Vec<Row> = statement("SELECT ")
+            .sql(COLUMNS)
+            .sql(" FROM resources r WHERE r.org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND r.kind = ")
+            .text(&kind.name)
+            .sql(" AND r.id > ")
+            .text(after)
+            .sql(" ORDER BY r.id LIMIT ")
+            .integer(integer(count))
+            .rows::<Columns, _>(self.conn)?;
+        rows.into_iter().map(|row| row.resource(kind)).collect()
+    }
+
+    fn count_of(&mut self, kind: &ResourceType) -> Result<usize> {
+        let n = statement("SELECT n FROM resource_counts WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND kind = ")
+            .text(&kind.name)
+            .count(self.conn)?;
+        Ok(usize::try_from(n).unwrap_or_default())
+    }
+}
+
+impl Order {
+    /// Only what lies beyond a position, in the direction of reading.
+    fn beyond(&self, sql: Statement, position: &Position, backward: bool) -> Result<Statement> {
+        let up = self.descending == backward;
+        let relation = if up { " > " } else { " < " };
+        let Some(key) = self.key else {
+            let sql = sql.sql(" AND ").sql(self.id).sql(relation);
+            return Ok(sql.text(position.id.as_str()));
+        };
+        let sql = sql.sql(" AND (").sql(key.column()).sql(", ").sql(self.id).sql(")").sql(relation);
+        let sql = match (&position.key, key) {
+            (Some(SortKey::Instant(t)), OrderKey::Created | OrderKey::Modified) => {
+                sql.sql("(").integer(t.as_millisecond())
+            }
+            (Some(SortKey::Text(text)), OrderKey::Unique) => sql.sql("(").text(text),
+            _ => return Err(Error::internal("a position of another order")),
+        };
+        Ok(sql.sql(", ").text(position.id.as_str()).sql(")"))
+    }
+
+    fn by(&self, sql: Statement, backward: bool) -> Statement {
+        let direction = if self.descending == backward { "" } else { " DESC" };
+        let sql = sql.sql(" ORDER BY ");
+        let sql = match self.key {
+            Some(key) => sql.sql(key.column()).sql(direction).sql(", "),
+            None => sql,
+        };
+        sql.sql(self.id).sql(direction)
+    }
+}
+
+pub(super) fn integer(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

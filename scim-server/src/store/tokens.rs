@@ -1,0 +1,266 @@
+//! Bearer tokens. A secret is shown once; what is kept is its SHA-256, by which it is looked up: finding
+//! an unknown token costs the same as finding a known one.
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use jiff::Timestamp;
+use scim_core::caller::Scopes;
+use scim_core::dialect::Preset;
+use scim_core::resource::Id;
+use scim_core::{Error, Result};
+
+use super::DieselStore;
+use super::statement::{Statement, statement};
+use crate::secrets::{digest, random_id, random_secret};
+
+/// A token as it is known after it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// The organization that it belongs to.
+    pub organization: String,
+    /// Its public id, `tok_…`.
+    pub id: String,
+    /// The last four characters of the secret.
+    pub hint: String,
+    /// How strictly its client is taken.
+    pub preset: Preset,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The user that it is bound to, for `/Me`.
+    pub user: Option<Id>,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it expires.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+    /// When it was last used, to about half a minute.
+    pub last_used: Option<Timestamp>,
+}
+
+/// What a new token is to be.
+#[derive(Debug, Clone)]
+pub struct TokenSpec {
+    /// How strictly its client is taken.
+    pub preset: Preset,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// The user that it is bound to.
+    pub user: Option<Id>,
+    /// When it expires.
+    pub expires: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whether it may be used.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+/// The scopes as they are written: `read,users,groups,bulk`.
+#[must_use]
+pub fn scopes_text(scopes: Scopes) -> String {
+    let named = [
+        (scopes.read, "read"),
+        (scopes.users, "users"),
+        (scopes.groups, "groups"),
+        (scopes.bulk, "bulk"),
+    ];
+    named.into_iter().filter(|(on, _)| *on).map(|(_, name)| name).collect::<Vec<_>>().join(",")
+}
+
+/// Reads scopes.
+///
+/// # Errors
+/// The word that is no scope.
+pub fn parse_scopes(text: &str) -> std::result::Result<Scopes, String> {
+    let mut scopes = Scopes { read: false, users: false, groups: false, bulk: false };
+    for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word {
+            "read" => scopes.read = true,
+            "users" => scopes.users = true,
+            "groups" => scopes.groups = true,
+            "bulk" => scopes.bulk = true,
+            _ => return Err(format!("\"{word}\" is no scope; use read, users, groups, bulk")),
+        }
+    }
+    Ok(scopes)
+}
+
+type Columns = (
+    Text,
+    Text,
+    Text,
+    Text,
+    Text,
+    Nullable<Text>,
+    BigInt,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+    Nullable<BigInt>,
+);
+type Row = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    Option<String>,
+    i64,
+    Option<i64>,
+    Option<i64>,
+    Option<i64>,
+);
+
+fn select() -> Statement {
+    statement(
+        "SELECT org, id, hint, preset, scopes, user_id, created, expires, revoked, last_used FROM tokens",
+    )
+}
+
+fn token(row: Row) -> Result<Token> {
+    let (organization, id, hint, preset, scopes, user, created, expires, revoked, last_used) = row;
+    let time = |ms: Option<i64>| ms.map(Timestamp::from_millisecond).transpose().map_err(Error::internal);
+    let bad = |e: String| Error::internal(e);
+    Ok(Token {
+        organization,
+        id,
+        hint,
+        preset: preset.parse().map_err(bad)?,
+        scopes: parse_scopes(&scopes).map_err(bad)?,
+        user: user.as_deref().and_then(Id::parse),
+        created: Timestamp::from_millisecond(created).map_err(Error::internal)?,
+        expires: time(expires)?,
+        revoked: time(revoked)?,
+        last_used: time(last_used)?,
+    })
+}
+
+impl DieselStore {
+    /// Makes a token; its secret is given once, here.
+    ///
+    /// # Errors
+    /// [`scim_core::Kind::NotFound`] if there is no such organization.
+    pub fn create_token(
+        &self,
+        organization: &str,
+        spec: &TokenSpec,
+        now: Timestamp,
+    ) -> Result<(Token, String)> {
+        if self.organization(organization)?.is_none() {
+            let detail = format!("There is no organization \"{organization}\"; org list shows them");
+            return Err(Error::not_found(detail));
+        }
+        let secret = format!("scim_{}", random_secret()?);
+        let id = format!("tok_{}", random_id()?);
+        let hint: String = secret.chars().skip(secret.chars().count().saturating_sub(4)).collect();
+        let millisecond = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond);
+        self.0.writer.write(|conn| {
+            statement(
+                "INSERT INTO tokens (org, id, digest, hint, preset, scopes, user_id, created, expires) \
+                 VALUES (",
+            )
+            .text(organization)
+            .sql(", ")
+            .text(&id)
+            .sql(", ")
+            .text(&digest(&secret))
+            .sql(", ")
+            .text(&hint)
+            .sql(", ")
+            .text(spec.preset.name())
+            .sql(", ")
+            .text(&scopes_text(spec.scopes))
+            .sql(", ")
+            .optional_text(spec.user.as_ref().map(Id::as_str))
+            .sql(", ")
+            .integer(now.as_millisecond())
+            .sql(", ")
+            .optional_integer(millisecond(spec.expires))
+            .sql(")")
+            .execute(conn)
+        })?;
+        let token = Token {
+            organization: organization.to_owned(),
+            id,
+            hint,
+            preset: spec.preset,
+            scopes: spec.scopes,
+            user: spec.user.clone(),
+            created: now,
+            expires: spec.expires,
+            revoked: None,
+            last_used: None,
+        };
+        Ok((token, secret))
+    }
+
+    /// The token with that secret, live or not.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn find_token(&self, secret: &str) -> Result<Option<Token>> {
+        let digest = digest(secret);
+        self.0.read(|conn| {
+            let rows: Vec<Row> =
+                select().sql(" WHERE digest = ").text(&digest).rows::<Columns, _>(conn)?;
+            rows.into_iter().next().map(token).transpose()
+        })
+    }
+
+    /// The tokens of an organization, the oldest first.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn tokens(&self, organization: &str) -> Result<Vec<Token>> {
+        self.0.read(|conn| {
+            let rows: Vec<Row> = select()
+                .sql(" WHERE org = ")
+                .text(organization)
+                .sql(" ORDER BY created, id")
+                .rows::<Columns, _>(conn)?;
+            rows.into_iter().map(token).collect()
+        })
+    }
+
+    /// Revokes a token. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    /// [`scim_core::Kind::NotFound`] if the organization has no such token.
+    pub fn revoke_token(&self, organization: &str, id: &str, now: Timestamp) -> Result<()> {
+        self.0.writer.write(|conn| {
+            let changed = statement("UPDATE tokens SET revoked = COALESCE(revoked, ")
+                .integer(now.as_millisecond())
+                .sql(") WHERE org = ")
+                .text(organization)
+                .sql(" AND id = ")
+                .text(id)
+                .execute(conn)?;
+            if changed == 0 {
+                let detail = format!("The organization has no token \"{id}\"; token list shows them");
+                return Err(Error::not_found(detail));
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes when tokens were last used.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn touch_tokens(&self, used: &[(String, String, Timestamp)]) -> Result<()> {
+        self.0.writer.write(|conn| {
+            for (organization, id, when) in used {
+                statement("UPDATE tokens SET last_used = MAX(COALESCE(last_used, 0), ")
+                    .integer(when.as_millisecond())
+                    .sql(") WHERE org = ")
+                    .text(organization)
+                    .sql(" AND id = ")
+                    .text(id)
+                    .execute(conn)?;
+            }
+            Ok(())
+        })
+    }
+}

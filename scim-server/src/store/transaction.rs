@@ -1,0 +1,504 @@
+//! [`DieselTransaction`]: the rows of one organization. Its id is in every statement.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::deserialize::Queryable;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use jiff::Timestamp;
+use scim_core::event::Event;
+use scim_core::query::{Page, Query};
+use scim_core::resource::{Id, Resource, Stored, Version};
+use scim_core::schema::ResourceType;
+use scim_core::store::{Identity, Member, Membership, Tenant, Transaction, UniqueKey};
+use scim_core::{Error, Kind, Result};
+use serde_json::Map;
+
+use super::Inner;
+use super::connection::Conn;
+use super::error::of;
+use super::index::{Key, unique_rows};
+use super::search::{COLUMNS, Columns, integer};
+use super::statement::{Statement, statement};
+
+/// Values in one statement; SQLite takes 32,766.
+const LIST: usize = 500;
+
+/// A transaction of a [`super::DieselStore`].
+pub struct DieselTransaction<'a> {
+    pub(super) conn: &'a mut Conn,
+    pub(super) store: &'a Inner,
+    pub(super) tenant: &'a Tenant,
+}
+
+impl std::fmt::Debug for DieselTransaction<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DieselTransaction({:?})", self.tenant)
+    }
+}
+
+/// A resource as its row has it: id, version, created, modified, body, secrets.
+#[derive(Queryable)]
+pub(super) struct Row(pub(super) String, i64, i64, i64, String, Option<String>);
+
+impl Row {
+    pub(super) fn resource(self, kind: &Arc<ResourceType>) -> Result<Resource> {
+        let Self(id, version, created, modified, text, secrets) = self;
+        let stored = Stored {
+            id: id_of(&id)?,
+            version: Version(u64::try_from(version).map_err(Error::internal)?),
+            created: Timestamp::from_millisecond(created).map_err(Error::internal)?,
+            modified: Timestamp::from_millisecond(modified).map_err(Error::internal)?,
+            text,
+            secrets: match secrets {
+                None => Map::new(),
+                Some(text) => serde_json::from_str(&text).map_err(Error::internal)?,
+            },
+        };
+        Ok(Resource::from_stored(Arc::clone(kind), stored))
+    }
+}
+
+fn id_of(text: &str) -> Result<Id> {
+    Id::parse(text).ok_or_else(|| Error::internal("a stored id that is none"))
+}
+
+fn changed_meanwhile() -> Error {
+    Error::new(Kind::PreconditionFailed, "The resource has changed meanwhile")
+}
+
+fn version_of(version: Version) -> Result<i64> {
+    i64::try_from(version.0).map_err(Error::internal)
+}
+
+impl<'a> DieselTransaction<'a> {
+    pub(super) fn new(conn: &'a mut Conn, store: &'a Inner, tenant: &'a Tenant) -> Self {
+        Self { conn, store, tenant }
+    }
+
+    /// ` WHERE org = ? AND kind = ? AND id = ?`
+    fn this(&self, sql: Statement, kind: &ResourceType, id: &Id) -> Statement {
+        sql.sql(" WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND kind = ")
+            .text(&kind.name)
+            .sql(" AND id = ")
+            .text(id.as_str())
+    }
+
+    fn take_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
+        let taken = statement("INSERT INTO unique_keys (org, kind, attr, key, id) VALUES (")
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(&resource.kind().name)
+            .sql(", ")
+            .text(&key.path)
+            .sql(", ")
+            .text(&key.key)
+            .sql(", ")
+            .text(resource.id().as_str())
+            .sql(") ON CONFLICT DO NOTHING")
+            .execute(self.conn)?;
+        if taken == 0 { Err(key.taken(&resource.kind().name)) } else { Ok(()) }
+    }
+
+    fn release_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
+        statement("DELETE FROM unique_keys WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND kind = ")
+            .text(&resource.kind().name)
+            .sql(" AND attr = ")
+            .text(&key.path)
+            .sql(" AND key = ")
+            .text(&key.key)
+            .sql(" AND id = ")
+            .text(resource.id().as_str())
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    pub(super) fn insert_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
+        statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES (")
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(&resource.kind().name)
+            .sql(", ")
+            .text(attr)
+            .sql(", ")
+            .text(key)
+            .sql(", ")
+            .text(resource.id().as_str())
+            .sql(") ON CONFLICT DO NOTHING")
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    fn delete_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
+        statement("DELETE FROM attribute_keys WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND kind = ")
+            .text(&resource.kind().name)
+            .sql(" AND attr = ")
+            .text(attr)
+            .sql(" AND key = ")
+            .text(key)
+            .sql(" AND id = ")
+            .text(resource.id().as_str())
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    /// Writes the difference between the keys of two states.
+    fn exchange_keys(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
+        let plan = &self.store.plan;
+        let keys = |resource: Option<&Resource>| match resource {
+            None => Ok(BTreeSet::new()),
+            Some(resource) => plan.keys(resource),
+        };
+        let (before, after): (BTreeSet<Key>, BTreeSet<Key>) = (keys(old)?, keys(new)?);
+        if let Some(old) = old {
+            for (attr, key) in before.difference(&after) {
+                self.delete_key(old, attr, key)?;
+            }
+        }
+        if let Some(new) = new {
+            for (attr, key) in after.difference(&before) {
+                self.insert_key(new, attr, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn exchange_unique(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
+        let before = old.map(unique_rows).transpose()?.unwrap_or_default();
+        let after = new.map(unique_rows).transpose()?.unwrap_or_default();
+        let has = |list: &[UniqueKey], key: &UniqueKey| {
+            list.iter().any(|k| k.path == key.path && k.key == key.key)
+        };
+        if let Some(new) = new {
+            for key in after.iter().filter(|key| !has(&before, key)) {
+                self.take_unique(new, key)?;
+            }
+        }
+        if let Some(old) = old {
+            for key in before.iter().filter(|key| !has(&after, key)) {
+                self.release_unique(old, key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, kind: &ResourceType, by: i64) -> Result<()> {
+        statement("INSERT INTO resource_counts (org, kind, n) VALUES (")
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(&kind.name)
+            .sql(", ")
+            .integer(by)
+            .sql(") ON CONFLICT (org, kind) DO UPDATE SET n = n + excluded.n")
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    fn insert_row(&mut self, resource: &Resource) -> Result<()> {
+        statement(
+            "INSERT INTO resources (org, kind, id, version, created, modified, label, body, secrets) \
+             VALUES (",
+        )
+        .text(self.tenant.as_str())
+        .sql(", ")
+        .text(&resource.kind().name)
+        .sql(", ")
+        .text(resource.id().as_str())
+        .sql(", ")
+        .integer(version_of(resource.version())?)
+        .sql(", ")
+        .integer(resource.created().as_millisecond())
+        .sql(", ")
+        .integer(resource.modified().as_millisecond())
+        .sql(", ")
+        .optional_text(resource.label()?)
+        .sql(", ")
+        .text(resource.text())
+        .sql(", ")
+        .optional_text(secrets_of(resource)?.as_deref())
+        .sql(")")
+        .execute(self.conn)
+        .map(drop)
+    }
+
+    fn update_row(&mut self, old: &Resource, new: &Resource) -> Result<()> {
+        let sql = statement("UPDATE resources SET version = ")
+            .integer(version_of(new.version())?)
+            .sql(", modified = ")
+            .integer(new.modified().as_millisecond())
+            .sql(", label = ")
+            .optional_text(new.label()?)
+            .sql(", body = ")
+            .text(new.text())
+            .sql(", secrets = ")
+            .optional_text(secrets_of(new)?.as_deref());
+        let sql = self.this(sql, new.kind(), new.id()).sql(" AND version = ");
+        match sql.integer(version_of(old.version())?).execute(self.conn)? {
+            0 => Err(changed_meanwhile()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keeps what groups show of a member.
+    fn relabel(&mut self, old: &Resource, new: &Resource) -> Result<()> {
+        if old.label()? == new.label()? {
+            return Ok(());
+        }
+        statement("UPDATE members SET display = ")
+            .optional_text(new.label()?)
+            .sql(" WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND member_id = ")
+            .text(new.id().as_str())
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    /// The name of the type whose members are rows.
+    fn group_kind(&self) -> String {
+        let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
+        kind.map(|kind| kind.name.clone()).unwrap_or_default()
+    }
+}
+
+fn secrets_of(resource: &Resource) -> Result<Option<String>> {
+    if resource.secrets().is_empty() {
+        return Ok(None);
+    }
+    serde_json::to_string(resource.secrets()).map(Some).map_err(Error::internal)
+}
+
+impl Transaction for DieselTransaction<'_> {
+    fn tenant(&self) -> &Tenant {
+        self.tenant
+    }
+
+    fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {
+        let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM resources r");
+        let rows: Vec<Row> = self.this(sql, kind, id).rows::<Columns, _>(self.conn)?;
+        rows.into_iter().next().map(|row| row.resource(kind)).transpose()
+    }
+
+    fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(LIST) {
+            let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+            let rows: Vec<(String, String, Option<String>)> =
+                statement("SELECT id, kind, label FROM resources WHERE org = ")
+                    .text(self.tenant.as_str())
+                    .sql(" AND kind IN (")
+                    .texts(kinds)
+                    .sql(") AND id IN (")
+                    .texts(ids.iter().map(Id::as_str))
+                    .sql(")")
+                    .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+            for (id, kind, label) in rows {
+                found.push(Identity { id: id_of(&id)?, kind, label });
+            }
+        }
+        Ok(found)
+    }
+
+    fn search(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
+        self.search_page(kind, query)
+    }
+
+    fn insert(&mut self, resource: &Resource) -> Result<()> {
+        // The unique values come first: one that is taken leaves nothing behind.
+        let mut taken: Vec<UniqueKey> = Vec::new();
+        for key in unique_rows(resource)? {
+            if let Err(error) = self.take_unique(resource, &key) {
+                for key in &taken {
+                    self.release_unique(resource, key)?;
+                }
+                return Err(error);
+            }
+            taken.push(key);
+        }
+        self.insert_row(resource)?;
+        self.exchange_keys(None, Some(resource))?;
+        self.count(resource.kind(), 1)
+    }
+
+    fn update(&mut self, old: &Resource, new: &Resource) -> Result<()> {
+        self.nested(|tx| {
+            tx.exchange_unique(Some(old), Some(new))?;
+            tx.update_row(old, new)?;
+            tx.exchange_keys(Some(old), Some(new))?;
+            tx.relabel(old, new)
+        })
+    }
+
+    fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
+        let sql = statement("UPDATE resources SET version = version + 1, modified = MAX(modified, ")
+            .integer(now.as_millisecond())
+            .sql(")");
+        let sql = self.this(sql, kind, id).sql(" RETURNING version");
+        let versions: Vec<i64> = sql.rows::<BigInt, _>(self.conn)?;
+        let version = versions.into_iter().next().ok_or_else(|| {
+            Error::not_found(format!("There is no {} with that id", kind.name))
+        })?;
+        Ok(Version(u64::try_from(version).map_err(Error::internal)?))
+    }
+
+    fn delete(&mut self, old: &Resource) -> Result<()> {
+        let sql = self.this(statement("DELETE FROM resources"), old.kind(), old.id());
+        let sql = sql.sql(" AND version = ").integer(version_of(old.version())?);
+        if sql.execute(self.conn)? == 0 {
+            return Err(changed_meanwhile());
+        }
+        self.exchange_unique(Some(old), None)?;
+        self.exchange_keys(Some(old), None)?;
+        self.count(old.kind(), -1)?;
+        if old.kind().has_members() {
+            statement("DELETE FROM members WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND group_id = ")
+                .text(old.id().as_str())
+                .execute(self.conn)?;
+        }
+        statement("DELETE FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND member_id = ")
+            .text(old.id().as_str())
+            .execute(self.conn)
+            .map(drop)
+    }
+
+    fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        let mut new = Vec::new();
+        for member in members {
+            let added = statement(
+                "INSERT INTO members (org, group_id, member_id, kind, display) VALUES (",
+            )
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(group.as_str())
+            .sql(", ")
+            .text(member.id.as_str())
+            .sql(", ")
+            .text(&member.kind)
+            .sql(", ")
+            .optional_text(member.display.as_deref())
+            .sql(") ON CONFLICT DO NOTHING")
+            .execute(self.conn)?;
+            if added > 0 {
+                new.push(member.id.clone());
+            }
+        }
+        Ok(new)
+    }
+
+    fn remove_members(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        let mut gone = Vec::new();
+        for member in members {
+            let removed = statement("DELETE FROM members WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND group_id = ")
+                .text(group.as_str())
+                .sql(" AND member_id = ")
+                .text(member.as_str())
+                .execute(self.conn)?;
+            if removed > 0 {
+                gone.push(member.clone());
+            }
+        }
+        Ok(gone)
+    }
+
+    fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
+        let rows: Vec<(String, String, Option<String>)> =
+            statement("SELECT member_id, kind, display FROM members WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND group_id = ")
+                .text(group.as_str())
+                .sql(" AND member_id > ")
+                .text(after.map(Id::as_str).unwrap_or_default())
+                .sql(" ORDER BY member_id LIMIT ")
+                .integer(integer(limit))
+                .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+        let member = |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
+        rows.into_iter().map(member).collect()
+    }
+
+    fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
+        let mut found = Vec::new();
+        let group_kind = self.group_kind();
+        let unique: BTreeSet<&Id> = members.iter().collect();
+        let unique: Vec<&Id> = unique.into_iter().collect();
+        for ids in unique.chunks(LIST) {
+            let rows: Vec<(String, String, i64, Option<String>)> = statement(
+                "WITH RECURSIVE up (member_id, group_id, direct) AS (\
+                 SELECT m.member_id, m.group_id, 1 FROM members m WHERE m.org = ",
+            )
+            .text(self.tenant.as_str())
+            .sql(" AND m.member_id IN (")
+            .texts(ids.iter().map(|id| id.as_str()))
+            .sql(
+                ") UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN members m ON m.org = ",
+            )
+            .text(self.tenant.as_str())
+            .sql(
+                " AND m.member_id = up.group_id) \
+                 SELECT up.member_id, up.group_id, MAX(up.direct), r.label FROM up \
+                 LEFT JOIN resources r ON r.org = ",
+            )
+            .text(self.tenant.as_str())
+            .sql(" AND r.kind = ")
+            .text(&group_kind)
+            .sql(
+                " AND r.id = up.group_id GROUP BY up.member_id, up.group_id, r.label \
+                 ORDER BY up.member_id, up.group_id",
+            )
+            .rows::<(Text, Text, BigInt, Nullable<Text>), _>(self.conn)?;
+            for (member, group, direct, display) in rows {
+                let (member, group) = (id_of(&member)?, id_of(&group)?);
+                found.push(Membership { member, group, display, direct: direct == 1 });
+            }
+        }
+        Ok(found)
+    }
+
+    fn append(&mut self, event: &Event) -> Result<()> {
+        statement(
+            "INSERT INTO events (org, id, at, name, actor, request_id, target, detail) VALUES (",
+        )
+        .text(self.tenant.as_str())
+        .sql(", ")
+        .text(event.id.as_str())
+        .sql(", ")
+        .integer(event.at.as_millisecond())
+        .sql(", ")
+        .text(&event.name)
+        .sql(", ")
+        .text(&event.actor)
+        .sql(", ")
+        .text(&event.request_id)
+        .sql(", ")
+        .text(event.target.as_str())
+        .sql(", ")
+        .text(&event.detail.to_string())
+        .sql(")")
+        .execute(self.conn)
+        .map(drop)
+    }
+
+    fn nested<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        // A panic passes through here to the writer, whose own savepoint takes this one with it.
+        self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
+        let done = f(self);
+        let end = match done {
+            Ok(_) => "RELEASE inner_one",
+            Err(_) => "ROLLBACK TO inner_one; RELEASE inner_one",
+        };
+        self.conn.batch_execute(end).map_err(of)?;
+        done
+    }
+}
