@@ -7,6 +7,8 @@ mod display;
 mod matches;
 mod parse;
 mod predicate;
+#[cfg(test)]
+pub(crate) mod strategies;
 
 pub use parse::Options;
 pub(crate) use parse::{FilterParser, attr_name};

@@ -168,4 +168,18 @@ mod tests {
             assert_eq!(error.kind(), Kind::InvalidPath, "{text}: {error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn law_targets_round_trip(target in crate::filter::strategies::target()) {
+            let parsed = Target::parse(&target.to_string(), Options::default());
+            proptest::prop_assert_eq!(parsed.ok(), Some(target));
+        }
+
+        #[test]
+        fn law_no_text_breaks_the_parser(text in crate::filter::strategies::noise()) {
+            let _ = Target::parse(&text, Options::default());
+            let _ = AttrPath::parse(&text);
+        }
+    }
 }

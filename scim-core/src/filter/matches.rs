@@ -68,7 +68,7 @@ impl Operand {
         let ordering = match (self, value) {
             (Self::Bool(own), Value::Bool(value)) => Some(value.cmp(own)),
             (Self::Number(own), Value::Number(value)) => {
-                value.as_f64().map(|value| value.total_cmp(own))
+                value.as_f64().map(|value| (value + 0.0).total_cmp(&(own + 0.0)))
             }
             (Self::Instant(own), Value::String(value)) => {
                 value.parse::<Timestamp>().ok().map(|value| value.cmp(own))

@@ -179,7 +179,7 @@ impl<'a> FilterParser<'a> {
         while self.joined("or")? {
             parts.push(self.conjunction(place)?);
         }
-        Ok(any(parts))
+        Ok(Filter::any(parts))
     }
 
     /// `logExp` with `and`.
@@ -188,7 +188,7 @@ impl<'a> FilterParser<'a> {
         while self.joined("and")? {
             parts.push(self.factor(place)?);
         }
-        Ok(all(parts))
+        Ok(Filter::all(parts))
     }
 
     fn joined(&mut self, word: &str) -> Parsed<bool> {
@@ -241,7 +241,7 @@ impl<'a> FilterParser<'a> {
             // Not in the grammar: `emails[type eq "work"].value eq "a"`.
             let sub = AttrPath { urn: None, name: self.name()?.to_owned(), sub: None };
             let compared = self.comparison(sub)?;
-            let both = all(vec![inner, compared]);
+            let both = Filter::all(vec![inner, compared]);
             return Ok(Filter::Within(path, Box::new(both)));
         }
         self.comparison(path)
@@ -358,22 +358,26 @@ fn is_name_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
-/// All of them: one part stays itself, conjunctions among them are taken in.
-fn all(parts: Vec<Filter>) -> Filter {
-    let flat = parts.into_iter().flat_map(|part| match part {
-        Filter::And(inner) => inner,
-        other => vec![other],
-    });
-    one_or(flat.collect(), Filter::And)
-}
+impl Filter {
+    /// All of them: one part stays itself, conjunctions among them are taken in.
+    #[must_use]
+    pub fn all(parts: Vec<Self>) -> Self {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::And(inner) => inner,
+            other => vec![other],
+        });
+        one_or(flat.collect(), Self::And)
+    }
 
-/// Any of them: one part stays itself, disjunctions among them are taken in.
-fn any(parts: Vec<Filter>) -> Filter {
-    let flat = parts.into_iter().flat_map(|part| match part {
-        Filter::Or(inner) => inner,
-        other => vec![other],
-    });
-    one_or(flat.collect(), Filter::Or)
+    /// Any of them: one part stays itself, disjunctions among them are taken in.
+    #[must_use]
+    pub fn any(parts: Vec<Self>) -> Self {
+        let flat = parts.into_iter().flat_map(|part| match part {
+            Self::Or(inner) => inner,
+            other => vec![other],
+        });
+        one_or(flat.collect(), Self::Or)
+    }
 }
 
 fn one_or(mut parts: Vec<Filter>, make: fn(Vec<Filter>) -> Filter) -> Filter {
@@ -496,5 +500,21 @@ mod tests {
         assert!(Filter::parse(&most, Options::default()).is_ok());
         assert!(Filter::parse(&format!("{most} or a pr"), Options::default()).is_err());
         assert!(started.elapsed().as_millis() < 500);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn law_filters_round_trip(filter in crate::filter::strategies::filter()) {
+            proptest::prop_assert_eq!(filter.to_string().parse::<Filter>().ok(), Some(filter));
+        }
+
+        #[test]
+        fn law_no_text_breaks_the_parser(text in crate::filter::strategies::noise()) {
+            for bare_values in [false, true] {
+                if let Ok(filter) = Filter::parse(&text, Options { bare_values }) {
+                    proptest::prop_assert_eq!(filter.to_string().parse::<Filter>().ok(), Some(filter));
+                }
+            }
+        }
     }
 }

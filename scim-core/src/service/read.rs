@@ -287,7 +287,8 @@ fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {
             return Err(wrong(format!("\"{text}\" is complex; name one of its sub-attributes")));
         }
     }
-    if attr.is_secret() {
+    let derived = matches!(attr.attribute.name.as_str(), "members" | "groups");
+    if attr.is_secret() || (derived && attr.extension.is_none()) {
         return Err(wrong(format!("\"{text}\" can't be sorted by")));
     }
     Ok(attr)

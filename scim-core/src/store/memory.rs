@@ -30,6 +30,12 @@ struct Directory {
 }
 
 impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// The log of an organization.
     #[must_use]
     pub fn events(&self, tenant: &Tenant) -> Vec<Event> {

@@ -33,6 +33,8 @@ struct Order {
 
 #[derive(Clone, Copy, PartialEq)]
 enum OrderKey {
+    /// `resources.id`, sorted by in so many words.
+    Id,
     /// `resources.created`
     Created,
     /// `resources.modified`
@@ -44,6 +46,7 @@ enum OrderKey {
 impl OrderKey {
     const fn column(self) -> &'static str {
         match self {
+            Self::Id => "r.id",
             Self::Created => "r.created",
             Self::Modified => "r.modified",
             Self::Unique => "k.key",
@@ -76,7 +79,7 @@ impl DieselTransaction<'_> {
         let Some(Sort { attr, descending }) = sort else { return Some(plain(None, false)) };
         let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
         match (attr.extension.as_deref(), attr.attribute.name.as_str(), sub) {
-            (None, "id", None) => Some(plain(None, *descending)),
+            (None, "id", None) => Some(plain(Some(OrderKey::Id), *descending)),
             (None, "meta", Some("created")) => Some(plain(Some(OrderKey::Created), *descending)),
             (None, "meta", Some("lastModified")) => {
                 Some(plain(Some(OrderKey::Modified), *descending))
@@ -130,14 +133,14 @@ impl DieselTransaction<'_> {
             Some(n) => sql.sql(" OFFSET ").integer(integer(n)),
             None => sql,
         };
-        let rows: Vec<Row> = if count == 0 { Vec::new() } else { sql.rows::<Columns, _>(self.conn)? };
+        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
         let more = rows.len() > count;
         let mut resources =
             rows.into_iter().take(count).map(|row| row.resource(kind)).collect::<Result<Vec<_>>>()?;
         if backward {
             resources.reverse();
         }
-        let whole = matches!(query.window, Window::Offset { offset: 0, .. }) && !more && count > 0;
+        let whole = matches!(query.window, Window::Offset { offset: 0, .. }) && !more;
         let total = match condition {
             _ if whole => resources.len(),
             None => self.count_of(kind)?,
@@ -152,7 +155,6 @@ impl DieselTransaction<'_> {
                 usize::try_from(sql.count(self.conn)?).unwrap_or_default()
             }
         };
-        let more = more || (count == 0 && total > 0);
         Ok(Page { total, resources, more })
     }
 
@@ -253,7 +255,7 @@ impl Order {
             (Some(SortKey::Instant(t)), OrderKey::Created | OrderKey::Modified) => {
                 sql.sql("(").integer(t.as_millisecond())
             }
-            (Some(SortKey::Text(text)), OrderKey::Unique) => sql.sql("(").text(text),
+            (Some(SortKey::Text(text)), OrderKey::Unique | OrderKey::Id) => sql.sql("(").text(text),
             _ => return Err(Error::internal("a position of another order")),
         };
         Ok(sql.sql(", ").text(position.id.as_str()).sql(")"))

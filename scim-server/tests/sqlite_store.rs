@@ -1,0 +1,177 @@
+//! The store on SQLite passes the suite of the reference store, and keeps promises of its own.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::time::Duration;
+
+use scim_core::event::Event;
+use scim_core::resource::Id;
+use scim_core::store::{Member, Store, Tenant, Transaction};
+use scim_core::{Error, Kind, Result, testkit};
+use scim_server::store::{DieselStore, Domains, Options};
+use serde_json::Value;
+use tempfile::TempDir;
+
+fn options(folder: &TempDir) -> Options {
+    Options {
+        wait: Duration::from_secs(30),
+        ..Options::new(&format!("sqlite:{}/scim.db", folder.path().display()))
+    }
+}
+
+fn fresh() -> (TempDir, DieselStore) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DieselStore::open(&options(&folder), &testkit::registry()).unwrap();
+    (folder, store)
+}
+
+scim_core::store_suite!(sqlite, let (_folder, store) = fresh() => store);
+
+fn tenant() -> Tenant {
+    Tenant::new("acme")
+}
+
+fn member(name: &str) -> Member {
+    Member { id: Id::parse(name).unwrap(), kind: "User".into(), display: None }
+}
+
+#[test]
+fn group_commit_keeps_what_succeeded_and_nothing_else() {
+    let (_folder, store) = fresh();
+    let group = Id::parse("group").unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..16 {
+            let (store, group) = (&store, &group);
+            scope.spawn(move || {
+                for i in 0..50 {
+                    let done: Result<()> = store.write(&tenant(), |tx| {
+                        tx.add_members(group, &[member(&format!("m-{thread}-{i}"))])?;
+                        if i % 5 == 0 { Err(Error::not_found("on purpose")) } else { Ok(()) }
+                    });
+                    assert_eq!(done.is_ok(), i % 5 != 0);
+                }
+            });
+        }
+    });
+    let there = store.read(&tenant(), |tx| tx.members(&group, None, 10_000)).unwrap();
+    assert_eq!(there.len(), 16 * 40);
+    assert!(there.iter().all(|m| !m.id.as_str().ends_with("-0") && !m.id.as_str().ends_with("-5")));
+}
+
+#[test]
+fn a_panic_in_a_write_undoes_it_and_the_store_goes_on() {
+    let (_folder, store) = fresh();
+    let group = Id::parse("group").unwrap();
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        store.write(&tenant(), |tx| -> Result<()> {
+            tx.nested(|tx| {
+                tx.add_members(&group, &[member("half")])?;
+                panic!("on purpose")
+            })
+        })
+    }));
+    assert!(panicked.is_err());
+    store.write(&tenant(), |tx| tx.add_members(&group, &[member("whole")])).unwrap();
+    let there = store.read(&tenant(), |tx| tx.members(&group, None, 10)).unwrap();
+    assert_eq!(there, [member("whole")]);
+}
+
+#[test]
+fn events_are_undone_with_their_write() {
+    let (folder, store) = fresh();
+    let event = |name: &str| Event {
+        id: Id::parse(name).unwrap(),
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        name: "scim_user.created".into(),
+        actor: "token".into(),
+        request_id: "request".into(),
+        target: Id::parse("ann").unwrap(),
+        detail: Value::Null,
+    };
+    let failed: Result<()> = store.write(&tenant(), |tx| {
+        tx.append(&event("undone"))?;
+        Err(Error::not_found("on purpose"))
+    });
+    assert!(failed.is_err());
+    store.write(&tenant(), |tx| tx.append(&event("kept"))).unwrap();
+    // The id is taken, so a second one with it fails; one with the id of the undone doesn't.
+    assert!(store.write(&tenant(), |tx| tx.append(&event("kept"))).is_err());
+    store.write(&tenant(), |tx| tx.append(&event("undone"))).unwrap();
+    drop(folder);
+}
+
+#[test]
+fn r17_data_outlives_the_store_and_many_may_open_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = testkit::registry();
+    let stores: Vec<_> = std::thread::scope(|scope| {
+        let open = || DieselStore::open(&options(&folder), &registry).unwrap();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    for (i, store) in stores.iter().enumerate() {
+        store.create_organization(&format!("org {i}"), Domains::Any, now).unwrap();
+    }
+    drop(stores);
+    let store = DieselStore::open(&options(&folder), &registry).unwrap();
+    assert_eq!(store.organizations().unwrap().len(), 4);
+    assert_eq!(store.create_organization(" ", Domains::Any, now).unwrap_err().kind(), Kind::InvalidValue);
+}
+
+#[test]
+fn what_cannot_be_opened_is_said_in_one_sentence() {
+    let registry = testkit::registry();
+    for (url, expected) in [
+        ("mysql://x", "not understood"),
+        ("sqlite:", "not understood"),
+        ("sqlite::memory:", "in memory"),
+        ("postgres://localhost/x", "no PostgreSQL"),
+        ("sqlite:/nowhere/at/all/scim.db", "there is no folder"),
+    ] {
+        let error = DieselStore::open(&Options::new(url), &registry).unwrap_err().to_string();
+        assert!(error.contains(expected), "{url}: {error}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("scim.db"), "this is no database, but text").unwrap();
+    let error = DieselStore::open(&options(&folder), &registry).unwrap_err().to_string();
+    assert!(error.contains("not a database"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let bad = Options { indexed: vec!["User:name".into()], ..options(&folder) };
+    let error = DieselStore::open(&bad, &registry).unwrap_err().to_string();
+    assert!(error.contains("can't be indexed"), "{error}");
+}
+
+#[test]
+fn a_new_plan_indexes_what_is_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let registry = testkit::registry();
+    drop(DieselStore::open(&options(&folder), &registry).unwrap());
+    let planned = Options { indexed: vec!["User:title".into()], ..options(&folder) };
+    let store = DieselStore::open(&planned, &registry).unwrap();
+    testkit::search_equals_matches(&store, 2);
+}
+
+#[test]
+fn tokens_are_found_by_their_secret_alone() {
+    use scim_core::caller::Scopes;
+    use scim_core::dialect::Preset;
+    use scim_server::store::TokenSpec;
+    let (_folder, store) = fresh();
+    let now: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+    let organization = store.create_organization("Example", Domains::Claimed, now).unwrap();
+    let spec = TokenSpec {
+        preset: Preset::Entra,
+        scopes: Scopes { bulk: false, ..Scopes::ALL },
+        user: None,
+        expires: Some(now + Duration::from_secs(60)),
+    };
+    let (token, secret) = store.create_token(&organization.id, &spec, now).unwrap();
+    assert_eq!(store.find_token(&secret).unwrap().as_ref(), Some(&token));
+    assert_eq!(store.find_token("scim_x").unwrap(), None);
+    assert!(token.is_live(now) && !token.is_live(now + Duration::from_secs(60)));
+    store.revoke_token(&organization.id, &token.id, now).unwrap();
+    assert!(!store.find_token(&secret).unwrap().unwrap().is_live(now));
+    let unknown = store.revoke_token("org_other", &token.id, now).unwrap_err();
+    assert_eq!(unknown.kind(), Kind::NotFound);
+    assert_eq!(store.create_token("org_x", &spec, now).unwrap_err().kind(), Kind::NotFound);
+}
