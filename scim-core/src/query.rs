@@ -153,7 +153,7 @@ impl Sort {
             (Type::Integer | Type::Decimal, Value::Number(n)) => {
                 // -0.0 and 0.0 are one number.
                 n.as_f64().map(|n| SortKey::Number(n + 0.0))
-            },
+            }
             (Type::DateTime, Value::String(s)) => s.parse().ok().map(SortKey::Instant),
             (_, Value::String(s)) => {
                 Some(SortKey::Text(text::key(s, leaf.is_case_exact()).into_owned()))

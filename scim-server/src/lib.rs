@@ -1,4 +1,13 @@
-//! The server: SCIM over HTTP, on a database.
+//! A SCIM 2.0 provisioning server: [`scim_core`] over HTTP, on a database.
+//!
+//! [`serve`] puts the parts together, [`http`] is SCIM over actix-web, [`store`] keeps the data, [`cli`]
+//! is the command line.
 
+pub mod cli;
+pub mod config;
+pub mod env;
+pub mod http;
+pub mod logging;
 mod secrets;
+pub mod serve;
 pub mod store;

@@ -128,9 +128,9 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn checkpoint(&self) -> Result<()> {
-        self.0.writer.apart(|conn| {
-            conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(error::of)
-        })
+        self.0
+            .writer
+            .apart(|conn| conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(error::of))
     }
 
     /// A setting that is kept with the data, such as the key of cursors.

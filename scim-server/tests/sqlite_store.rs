@@ -115,7 +115,10 @@ fn r17_data_outlives_the_store_and_many_may_open_at_once() {
     drop(stores);
     let store = DieselStore::open(&options(&folder), &registry).unwrap();
     assert_eq!(store.organizations().unwrap().len(), 4);
-    assert_eq!(store.create_organization(" ", Domains::Any, now).unwrap_err().kind(), Kind::InvalidValue);
+    assert_eq!(
+        store.create_organization(" ", Domains::Any, now).unwrap_err().kind(),
+        Kind::InvalidValue
+    );
 }
 
 #[test]

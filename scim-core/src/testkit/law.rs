@@ -89,8 +89,7 @@ fn check<S: Store>(
 ) -> std::result::Result<(), TestCaseError> {
     let all = Needs { members: true, groups: true };
     let seen = store.read(&one(), |tx| {
-        let see =
-            |resource: &Resource| Ok((resource.clone(), hydrate(tx, resource, all)?));
+        let see = |resource: &Resource| Ok((resource.clone(), hydrate(tx, resource, all)?));
         resources.iter().map(see).collect::<Result<Vec<Seen>>>()
     });
     let seen = seen.map_err(failed)?;

@@ -10,7 +10,8 @@ use super::connection::Target;
 /// Maps an error of the database. The client learns nothing of SQL.
 pub(super) fn of(error: DieselError) -> Error {
     if is_passing(&error) {
-        return Error::busy("The database can't serve the request now; try again").with_source(error);
+        return Error::busy("The database can't serve the request now; try again")
+            .with_source(error);
     }
     Error::internal(error)
 }

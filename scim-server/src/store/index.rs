@@ -53,7 +53,10 @@ struct Indexed {
 pub(super) type Key = (String, String);
 
 impl IndexPlan {
-    pub(super) fn new(registry: &Registry, more: &[String]) -> std::result::Result<Self, OpenError> {
+    pub(super) fn new(
+        registry: &Registry,
+        more: &[String],
+    ) -> std::result::Result<Self, OpenError> {
         let mut plan: Vec<Indexed> = Vec::new();
         let standard = STANDARD.iter().map(|entry| (*entry, false));
         for (entry, asked) in standard.chain(more.iter().map(|entry| (entry.as_str(), true))) {

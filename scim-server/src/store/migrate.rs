@@ -24,9 +24,8 @@ pub(super) fn run(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
 }
 
 fn up_to_date(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
-    let fail = |why: &dyn std::fmt::Display| {
-        OpenError::new(format!("{target} can't be migrated: {why}"))
-    };
+    let fail =
+        |why: &dyn std::fmt::Display| OpenError::new(format!("{target} can't be migrated: {why}"));
     let known: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(|e| fail(&e))?;
     let applied = conn.applied_migrations().map_err(|e| fail(&e))?;
     let newer = applied.iter().find(|version| {

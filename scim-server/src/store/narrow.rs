@@ -92,7 +92,9 @@ impl Scope<'_> {
             }
             Predicate::Compare(compare) if compare.op != Op::Ne => self.compare(compare),
             Predicate::Present(attr) => self.present(attr),
-            Predicate::Not(_) | Predicate::Compare(_) | Predicate::Within(..) => Condition::anything(),
+            Predicate::Not(_) | Predicate::Compare(_) | Predicate::Within(..) => {
+                Condition::anything()
+            }
         }
     }
 

@@ -82,7 +82,8 @@ impl DieselStore {
     ) -> Result<Organization> {
         let name = name.trim();
         if name.is_empty() || name.chars().count() > 256 || name.chars().any(char::is_control) {
-            let detail = "An organization's name has 1 to 256 characters, none of them a control character";
+            let detail =
+                "An organization's name has 1 to 256 characters, none of them a control character";
             return Err(Error::invalid_value(detail));
         }
         let id = format!("org_{}", random_id()?);
@@ -121,8 +122,10 @@ impl DieselStore {
     /// From the database.
     pub fn organization(&self, id: &str) -> Result<Option<Organization>> {
         self.0.read(|conn| {
-            let rows: Vec<Row> =
-                select().sql(" WHERE id = ").text(id).rows::<(Text, Text, Text, BigInt), _>(conn)?;
+            let rows: Vec<Row> = select()
+                .sql(" WHERE id = ")
+                .text(id)
+                .rows::<(Text, Text, Text, BigInt), _>(conn)?;
             rows.into_iter().next().map(organization).transpose()
         })
     }

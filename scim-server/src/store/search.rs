@@ -14,8 +14,7 @@ use super::statement::{Statement, statement};
 use super::transaction::{DieselTransaction, Row};
 
 /// The columns of a resource, in the order of [`Row`].
-pub(super) const COLUMNS: &str =
-    "r.id, r.version, r.created, r.modified, r.body, r.secrets";
+pub(super) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.body, r.secrets";
 pub(super) type Columns = (Text, BigInt, BigInt, BigInt, Text, Nullable<Text>);
 
 /// Rows looked at in one go.
@@ -135,8 +134,11 @@ impl DieselTransaction<'_> {
         };
         let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
         let more = rows.len() > count;
-        let mut resources =
-            rows.into_iter().take(count).map(|row| row.resource(kind)).collect::<Result<Vec<_>>>()?;
+        let mut resources = rows
+            .into_iter()
+            .take(count)
+            .map(|row| row.resource(kind))
+            .collect::<Result<Vec<_>>>()?;
         if backward {
             resources.reverse();
         }

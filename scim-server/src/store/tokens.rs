@@ -121,7 +121,8 @@ fn select() -> Statement {
 
 fn token(row: Row) -> Result<Token> {
     let (organization, id, hint, preset, scopes, user, created, expires, revoked, last_used) = row;
-    let time = |ms: Option<i64>| ms.map(Timestamp::from_millisecond).transpose().map_err(Error::internal);
+    let time =
+        |ms: Option<i64>| ms.map(Timestamp::from_millisecond).transpose().map_err(Error::internal);
     let bad = |e: String| Error::internal(e);
     Ok(Token {
         organization,
@@ -149,7 +150,8 @@ impl DieselStore {
         now: Timestamp,
     ) -> Result<(Token, String)> {
         if self.organization(organization)?.is_none() {
-            let detail = format!("There is no organization \"{organization}\"; org list shows them");
+            let detail =
+                format!("There is no organization \"{organization}\"; org list shows them");
             return Err(Error::not_found(detail));
         }
         let secret = format!("scim_{}", random_secret()?);
@@ -238,7 +240,8 @@ impl DieselStore {
                 .text(id)
                 .execute(conn)?;
             if changed == 0 {
-                let detail = format!("The organization has no token \"{id}\"; token list shows them");
+                let detail =
+                    format!("The organization has no token \"{id}\"; token list shows them");
                 return Err(Error::not_found(detail));
             }
             Ok(())

@@ -337,14 +337,16 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
-        let sql = statement("UPDATE resources SET version = version + 1, modified = MAX(modified, ")
-            .integer(now.as_millisecond())
-            .sql(")");
+        let sql =
+            statement("UPDATE resources SET version = version + 1, modified = MAX(modified, ")
+                .integer(now.as_millisecond())
+                .sql(")");
         let sql = self.this(sql, kind, id).sql(" RETURNING version");
         let versions: Vec<i64> = sql.rows::<BigInt, _>(self.conn)?;
-        let version = versions.into_iter().next().ok_or_else(|| {
-            Error::not_found(format!("There is no {} with that id", kind.name))
-        })?;
+        let version = versions
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(format!("There is no {} with that id", kind.name)))?;
         Ok(Version(u64::try_from(version).map_err(Error::internal)?))
     }
 
@@ -375,20 +377,19 @@ impl Transaction for DieselTransaction<'_> {
     fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
         let mut new = Vec::new();
         for member in members {
-            let added = statement(
-                "INSERT INTO members (org, group_id, member_id, kind, display) VALUES (",
-            )
-            .text(self.tenant.as_str())
-            .sql(", ")
-            .text(group.as_str())
-            .sql(", ")
-            .text(member.id.as_str())
-            .sql(", ")
-            .text(&member.kind)
-            .sql(", ")
-            .optional_text(member.display.as_deref())
-            .sql(") ON CONFLICT DO NOTHING")
-            .execute(self.conn)?;
+            let added =
+                statement("INSERT INTO members (org, group_id, member_id, kind, display) VALUES (")
+                    .text(self.tenant.as_str())
+                    .sql(", ")
+                    .text(group.as_str())
+                    .sql(", ")
+                    .text(member.id.as_str())
+                    .sql(", ")
+                    .text(&member.kind)
+                    .sql(", ")
+                    .optional_text(member.display.as_deref())
+                    .sql(") ON CONFLICT DO NOTHING")
+                    .execute(self.conn)?;
             if added > 0 {
                 new.push(member.id.clone());
             }
@@ -424,7 +425,8 @@ impl Transaction for DieselTransaction<'_> {
                 .sql(" ORDER BY member_id LIMIT ")
                 .integer(integer(limit))
                 .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
-        let member = |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
+        let member =
+            |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
         rows.into_iter().map(member).collect()
     }
 
@@ -441,9 +443,7 @@ impl Transaction for DieselTransaction<'_> {
             .text(self.tenant.as_str())
             .sql(" AND m.member_id IN (")
             .texts(ids.iter().map(|id| id.as_str()))
-            .sql(
-                ") UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN members m ON m.org = ",
-            )
+            .sql(") UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN members m ON m.org = ")
             .text(self.tenant.as_str())
             .sql(
                 " AND m.member_id = up.group_id) \

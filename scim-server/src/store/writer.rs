@@ -117,8 +117,7 @@ impl Writer {
                 slot.waiting -= 1;
                 return Err(Error::busy("The server is too busy to write now; try again"));
             }
-            (slot, _) =
-                self.free.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner);
+            (slot, _) = self.free.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
 

@@ -1,0 +1,196 @@
+//! The command line.
+
+mod directory;
+mod transfer;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use scim_core::caller::Scopes;
+use scim_core::dialect::Preset;
+
+use crate::config::{Common, Config, Serving};
+use crate::serve;
+use crate::store::{Domains, parse_scopes};
+
+/// A SCIM 2.0 provisioning server. Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "scim-server", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    serving: Serving,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve SCIM (the default)
+    Serve(Box<Serving>),
+    /// Bring the database's schema up to date, and end
+    Migrate,
+    /// Organizations: the tenants
+    #[command(subcommand)]
+    Org(Org),
+    /// Tokens: what identity providers sign in with
+    #[command(subcommand)]
+    Token(Token),
+    /// Bring in users and groups from a file of JSON lines or CSV
+    Import(Import),
+    /// Write users and groups as JSON lines
+    Export(Export),
+}
+
+#[derive(Debug, Subcommand)]
+enum Org {
+    /// Make an organization
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// Whose users it takes: those of any e-mail domain, or of claimed ones
+        #[arg(long, default_value = "claimed")]
+        domains: Domains,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the organizations
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Token {
+    /// Make a token; its secret is shown once
+    Create {
+        #[command(flatten)]
+        spec: Spec,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the tokens of an organization
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Revoke a token; it stops working within a second
+    Revoke {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The token's id, tok_…
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Spec {
+    /// The organization's id
+    #[arg(long)]
+    org: String,
+    /// How strictly the client is taken: lenient, okta, entra or strict
+    #[arg(long, default_value = "lenient")]
+    preset: Preset,
+    /// How long it lives: like 365d, 12h, 30m, or never
+    #[arg(long, default_value = "365d", value_parser = lifetime)]
+    expires_in: Lifetime,
+    /// What it may do: read, users, groups, bulk
+    #[arg(long, default_value = "read,users,groups,bulk", value_parser = parse_scopes)]
+    scopes: Scopes,
+    /// The user that it is bound to, for /Me
+    #[arg(long)]
+    user: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lifetime(Option<Duration>);
+
+fn lifetime(text: &str) -> std::result::Result<Lifetime, String> {
+    if text == "never" {
+        return Ok(Lifetime(None));
+    }
+    let expected =
+        || format!("\"{text}\" is no length of time; use one like 365d, 12h, 30m, or never");
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let seconds: u64 = match unit {
+        'd' => 86_400,
+        'h' => 3_600,
+        'm' => 60,
+        's' => 1,
+        _ => return Err(expected()),
+    };
+    let number: u64 = text.trim_end_matches(unit).parse().map_err(|_| expected())?;
+    // A hundred years are for ever.
+    match number.checked_mul(seconds) {
+        Some(seconds @ 1..=3_153_600_000) => Ok(Lifetime(Some(Duration::from_secs(seconds)))),
+        _ => Err(expected()),
+    }
+}
+
+#[derive(Debug, Args)]
+struct Import {
+    /// The organization's id
+    #[arg(long)]
+    org: String,
+    /// A file of JSON lines (.jsonl), or CSV (.csv) with SCIM paths as its header
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct Export {
+    /// The organization's id
+    #[arg(long)]
+    org: String,
+    /// The file to write [default: standard output]
+    #[arg(short, long)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Args)]
+struct Output {
+    /// How to print
+    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+}
+
+impl Cli {
+    /// Does what it says.
+    ///
+    /// # Errors
+    /// What went wrong, in a sentence for whoever typed it.
+    pub fn run(self) -> Result<()> {
+        let Self { common, serving, command } = self;
+        match command {
+            None => serve::run(Config::new(&common, serving)?),
+            Some(Command::Serve(own)) => serve::run(Config::new(&common, serving.or(*own))?),
+            Some(command) => {
+                let config = Config::new(&common, Serving::default())?;
+                match command {
+                    Command::Serve(_) => Ok(()),
+                    Command::Migrate => directory::migrate(&config),
+                    Command::Org(org) => directory::org(&config, org),
+                    Command::Token(token) => directory::token(&config, token),
+                    Command::Import(import) => transfer::import(&config, &import),
+                    Command::Export(export) => transfer::export(&config, &export),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! `org`, `token` and `migrate`.
+
+use anyhow::{Context as _, Result, bail};
+use jiff::Timestamp;
+use scim_core::resource::Id;
+use serde_json::{Value, json};
+
+use super::{Format, Lifetime, Org, Output, Spec, Token};
+use crate::config::Config;
+use crate::serve::{self, Opened};
+use crate::store::{self, TokenSpec, scopes_text};
+
+pub(super) fn migrate(config: &Config) -> Result<()> {
+    let opened = serve::open(&config.store, None)?;
+    println!("The database is up to date ({}).", opened.store.facts());
+    Ok(())
+}
+
+pub(super) fn org(config: &Config, command: Org) -> Result<()> {
+    let Opened { store, env, .. } = serve::open(&config.store, None)?;
+    match command {
+        Org::Create { name, domains, output } => {
+            let organization = store
+                .create_organization(&name, domains, env.clock.now())
+                .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
+            output.one(&organization_json(&organization));
+        }
+        Org::List { output } => {
+            let organizations = store.organizations()?;
+            output.list(&organizations.iter().map(organization_json).collect::<Vec<_>>());
+        }
+    }
+    Ok(())
+}
+
+fn organization_json(organization: &store::Organization) -> Value {
+    json!({
+        "id": organization.id,
+        "name": organization.name,
+        "domains": organization.domains.to_string(),
+        "created": time(Some(organization.created)),
+    })
+}
+
+pub(super) fn token(config: &Config, command: Token) -> Result<()> {
+    let Opened { store, env, .. } = serve::open(&config.store, None)?;
+    let now = env.clock.now();
+    match command {
+        Token::Create { spec, output } => {
+            let Spec { org, preset, expires_in: Lifetime(lifetime), scopes, user } = spec;
+            let user = match user {
+                None => None,
+                Some(user) => Some(Id::parse(&user).context("--user must be the id of a user")?),
+            };
+            let expires = lifetime.map(|lifetime| now + lifetime);
+            let spec = TokenSpec { preset, scopes, user, expires };
+            let (token, secret) = store
+                .create_token(&org, &spec, now)
+                .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
+            let mut shown = token_json(&token);
+            if let Some(shown) = shown.as_object_mut() {
+                shown.insert("token".into(), secret.into());
+            }
+            output.one(&shown);
+            if output.format == Format::Table {
+                eprintln!("The token is shown this once; keep it.");
+            }
+        }
+        Token::List { org, output } => {
+            known(&store, &org)?;
+            let tokens = store.tokens(&org)?;
+            output.list(&tokens.iter().map(token_json).collect::<Vec<_>>());
+        }
+        Token::Revoke { org, id } => {
+            store.revoke_token(&org, &id, now).map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
+            println!("Revoked {id}; it stops working within a second.");
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// If there is no such organization.
+pub(super) fn known(store: &store::DieselStore, organization: &str) -> Result<()> {
+    if store.organization(organization)?.is_none() {
+        bail!("there is no organization \"{organization}\"; scim-server org list shows them");
+    }
+    Ok(())
+}
+
+fn token_json(token: &store::Token) -> Value {
+    json!({
+        "id": token.id,
+        "organization": token.organization,
+        "ends_in": token.hint,
+        "preset": token.preset.name(),
+        "scopes": scopes_text(token.scopes),
+        "user": token.user.as_ref().map(Id::as_str),
+        "created": time(Some(token.created)),
+        "expires": time(token.expires),
+        "revoked": time(token.revoked),
+        "last_used": time(token.last_used),
+    })
+}
+
+fn time(timestamp: Option<Timestamp>) -> Value {
+    timestamp.map_or(Value::Null, |t| Value::String(scim_core::resource::instant(t)))
+}
+
+impl Output {
+    fn one(self, value: &Value) {
+        match self.format {
+            Format::Json => println!("{value}"),
+            Format::Table => {
+                let facts: Vec<_> = value.as_object().into_iter().flatten().collect();
+                let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+                for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_null()) {
+                    println!("{name:width$}  {}", plain(value));
+                }
+            }
+        }
+    }
+
+    fn list(self, values: &[Value]) {
+        if self.format == Format::Json {
+            println!("{}", Value::from(values.to_vec()));
+            return;
+        }
+        let Some(Value::Object(first)) = values.first() else {
+            println!("None.");
+            return;
+        };
+        let names: Vec<&String> = first.keys().collect();
+        let cell = |value: &Value, name: &str| value.get(name).map(plain).unwrap_or_default();
+        let widths: Vec<usize> = names
+            .iter()
+            .map(|name| {
+                let cells = values.iter().map(|value| cell(value, name).chars().count());
+                cells.chain([name.len()]).max().unwrap_or_default()
+            })
+            .collect();
+        let line = |cells: Vec<String>| {
+            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
+        };
+        line(names.iter().map(|name| (*name).clone()).collect());
+        for value in values {
+            line(names.iter().map(|name| cell(value, name)).collect());
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,223 @@
+//! Settings: a flag counts before an environment variable, that before the file, that before the
+//! default.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+
+use crate::logging::LogFormat;
+use crate::store;
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// Where the data is: sqlite:PATH or sqlite://PATH [default: sqlite:scim.db]
+    #[arg(long, global = true, env = "SCIM_DATABASE_URL", value_name = "URL")]
+    pub database_url: Option<String>,
+    /// A TOML file with settings; keys are the long options with underscores
+    #[arg(long, global = true, env = "SCIM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How log lines are written to standard error [default: text]
+    #[arg(long, global = true, env = "SCIM_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+}
+
+/// What serving takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Serving {
+    /// The address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, env = "SCIM_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// The URL that clients reach the server by, for locations in answers, e.g. https://scim.example.com
+    /// [default: the Host of each request]
+    #[arg(long, env = "SCIM_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// The path that SCIM is served under [default: /scim/v2]
+    #[arg(long, env = "SCIM_BASE_PATH", value_name = "PATH")]
+    pub base_path: Option<String>,
+    /// Believe X-Forwarded-Proto and X-Forwarded-Host: only behind a proxy that sets them
+    #[arg(long, env = "SCIM_BEHIND_PROXY", num_args = 0..=1, default_missing_value = "true")]
+    pub behind_proxy: Option<bool>,
+    /// The largest body of a request, in bytes [default: 1048576]
+    #[arg(long, env = "SCIM_MAX_BODY", value_name = "BYTES")]
+    pub max_body: Option<usize>,
+    /// The largest body of a bulk request or of a write to a group, in bytes [default: 8388608]
+    #[arg(long, env = "SCIM_MAX_LARGE_BODY", value_name = "BYTES")]
+    pub max_large_body: Option<usize>,
+    /// Seconds that a client has to send a body [default: 15]
+    #[arg(long, env = "SCIM_BODY_TIMEOUT", value_name = "SECONDS")]
+    pub body_timeout: Option<u64>,
+    /// Seconds that a client has to send the head of a request [default: 5]
+    #[arg(long, env = "SCIM_HEAD_TIMEOUT", value_name = "SECONDS")]
+    pub head_timeout: Option<u64>,
+    /// Requests worked on at the same time; more wait, then get 503 [default: 64]
+    #[arg(long, env = "SCIM_CONCURRENCY", value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// Database connections that read at the same time [default: 4]
+    #[arg(long, env = "SCIM_READERS", value_name = "N")]
+    pub readers: Option<u32>,
+    /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title
+    #[arg(long, env = "SCIM_INDEXED", value_name = "TYPE:PATH", value_delimiter = ',')]
+    pub indexed: Option<Vec<String>>,
+    /// A URL of your documentation, shown in ServiceProviderConfig
+    #[arg(long, env = "SCIM_DOCUMENTATION_URI", value_name = "URL")]
+    pub documentation_uri: Option<String>,
+}
+
+/// The same, from a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    database_url: Option<String>,
+    log_format: Option<LogFormat>,
+    listen: Option<SocketAddr>,
+    public_url: Option<String>,
+    base_path: Option<String>,
+    behind_proxy: Option<bool>,
+    max_body: Option<usize>,
+    max_large_body: Option<usize>,
+    body_timeout: Option<u64>,
+    head_timeout: Option<u64>,
+    concurrency: Option<usize>,
+    readers: Option<u32>,
+    indexed: Option<Vec<String>>,
+    documentation_uri: Option<String>,
+}
+
+/// The settings of a server, all decided.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The database.
+    pub store: store::Options,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// The address to listen on.
+    pub listen: SocketAddr,
+    /// The URL that clients reach the server by, without the base path or a slash at its end.
+    pub public_url: Option<String>,
+    /// The path that SCIM is served under, with a slash at its beginning and none at its end.
+    pub base_path: String,
+    /// Whether forwarded headers are believed.
+    pub behind_proxy: bool,
+    /// The largest body, in bytes.
+    pub max_body: usize,
+    /// The largest body of a bulk request or of a write to a group, in bytes.
+    pub max_large_body: usize,
+    /// How long a body may take.
+    pub body_timeout: Duration,
+    /// How long the head of a request may take.
+    pub head_timeout: Duration,
+    /// Requests worked on at the same time.
+    pub concurrency: usize,
+    /// For ServiceProviderConfig.
+    pub documentation_uri: Option<String>,
+}
+
+impl Config {
+    /// Decides all settings.
+    ///
+    /// # Errors
+    /// A file that can't be read, a key that isn't known, a value that can't be.
+    pub fn new(common: &Common, serving: Serving) -> Result<Self> {
+        let file = match &common.config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let url = common.database_url.clone().or(file.database_url);
+        let mut store = store::Options::new(url.as_deref().unwrap_or("sqlite:scim.db"));
+        store.readers = serving.readers.or(file.readers).unwrap_or(store.readers);
+        store.indexed = serving.indexed.or(file.indexed).unwrap_or_default();
+        let base_path = serving.base_path.or(file.base_path).unwrap_or("/scim/v2".into());
+        let seconds = |flag: Option<u64>, file: Option<u64>, default| {
+            Duration::from_secs(flag.or(file).unwrap_or(default).max(1))
+        };
+        Ok(Self {
+            store,
+            log_format: common.log_format.or(file.log_format).unwrap_or_default(),
+            listen: serving
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
+            public_url: public_url(serving.public_url.or(file.public_url))?,
+            base_path: format!("/{}", base_path.trim_matches('/')),
+            behind_proxy: serving.behind_proxy.or(file.behind_proxy).unwrap_or(false),
+            max_body: serving.max_body.or(file.max_body).unwrap_or(1 << 20),
+            max_large_body: serving.max_large_body.or(file.max_large_body).unwrap_or(8 << 20),
+            body_timeout: seconds(serving.body_timeout, file.body_timeout, 15),
+            head_timeout: seconds(serving.head_timeout, file.head_timeout, 5),
+            concurrency: serving.concurrency.or(file.concurrency).unwrap_or(64).max(1),
+            documentation_uri: serving.documentation_uri.or(file.documentation_uri),
+        })
+    }
+}
+
+impl Serving {
+    /// What is set here, else what is set there: options may stand before or behind `serve`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            listen: self.listen.or(other.listen),
+            public_url: self.public_url.or(other.public_url),
+            base_path: self.base_path.or(other.base_path),
+            behind_proxy: self.behind_proxy.or(other.behind_proxy),
+            max_body: self.max_body.or(other.max_body),
+            max_large_body: self.max_large_body.or(other.max_large_body),
+            body_timeout: self.body_timeout.or(other.body_timeout),
+            head_timeout: self.head_timeout.or(other.head_timeout),
+            concurrency: self.concurrency.or(other.concurrency),
+            readers: self.readers.or(other.readers),
+            indexed: self.indexed.or(other.indexed),
+            documentation_uri: self.documentation_uri.or(other.documentation_uri),
+        }
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the settings file {} can't be read", path.display()))?;
+        toml::from_str(&text)
+            .with_context(|| format!("the settings file {} is not right", path.display()))
+    }
+}
+
+fn public_url(url: Option<String>) -> Result<Option<String>> {
+    let Some(url) = url else { return Ok(None) };
+    let trimmed = url.trim_end_matches('/');
+    let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
+    match rest {
+        Some(rest) if !rest.is_empty() && !rest.contains([' ', '"', '?', '#', '\\']) => {
+            Ok(Some(trimmed.to_owned()))
+        }
+        _ => bail!("the public URL \"{url}\" must be like https://scim.example.com"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_count_before_the_file_and_the_file_before_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scim.toml");
+        std::fs::write(&path, "listen = \"127.0.0.1:9\"\nbase_path = \"scim/\"\nmax_body = 5")
+            .unwrap();
+        let common = Common { config: Some(path.clone()), ..Common::default() };
+        let serving = Serving { max_body: Some(7), ..Serving::default() };
+        let config = Config::new(&common, serving).unwrap();
+        assert_eq!(config.listen.port(), 9);
+        assert_eq!(config.base_path, "/scim");
+        assert_eq!(config.max_body, 7);
+        assert_eq!(config.store.url, "sqlite:scim.db");
+        std::fs::write(&path, "lisen = 1").unwrap();
+        let error = format!("{:#}", Config::new(&common, Serving::default()).unwrap_err());
+        assert!(error.contains("lisen"), "{error}");
+        let serving = Serving { public_url: Some("scim.example.com".into()), ..Serving::default() };
+        assert!(Config::new(&Common::default(), serving).is_err());
+    }
+}

@@ -1,0 +1,108 @@
+//! SCIM over HTTP: actix-web around a [`Handler`].
+
+mod auth;
+mod body;
+mod observe;
+mod scim;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::http::KeepAlive;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use scim_core::env::Clock;
+use scim_core::http::{Body, Response};
+use scim_core::{Error, Handler};
+use tokio::sync::Semaphore;
+
+use crate::config::Config;
+use crate::store::DieselStore;
+
+pub use auth::Tokens;
+
+/// What requests share.
+pub(crate) struct State {
+    handler: Arc<dyn Handler>,
+    store: DieselStore,
+    tokens: Tokens,
+    clock: Arc<dyn Clock>,
+    permits: Arc<Semaphore>,
+    config: Config,
+    address: SocketAddr,
+}
+
+impl State {
+    pub(crate) fn new(
+        handler: Arc<dyn Handler>,
+        store: DieselStore,
+        clock: Arc<dyn Clock>,
+        config: Config,
+        address: SocketAddr,
+    ) -> Self {
+        let tokens = Tokens::new(store.clone());
+        let permits = Arc::new(Semaphore::new(config.concurrency));
+        Self { handler, store, tokens, clock, permits, config, address }
+    }
+
+    /// Writes down when tokens were last used.
+    pub(crate) fn flush_tokens(&self) {
+        self.tokens.flush();
+    }
+}
+
+/// A server on a socket, to be awaited. SIGTERM and SIGINT stop it: it accepts no more, finishes what is
+/// under way within ten seconds, and ends.
+pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Result<Server> {
+    let config = state.config.clone();
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let per_worker = config.concurrency.div_ceil(cores).max(2) + 2;
+    let server = HttpServer::new(move || {
+        let scim = web::scope(&state.config.base_path)
+            .wrap(from_fn(auth::authenticate))
+            .default_service(web::to(scim::answer));
+        App::new()
+            .app_data(state.clone())
+            .wrap(from_fn(observe::observe))
+            .route("/healthz", web::get().to(observe::healthz))
+            .route("/readyz", web::get().to(observe::readyz))
+            .service(scim)
+            .default_service(web::to(no_such_endpoint))
+    })
+    .workers(cores)
+    .worker_max_blocking_threads(per_worker)
+    .client_request_timeout(config.head_timeout)
+    .client_disconnect_timeout(Duration::from_secs(5))
+    .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
+    .max_connections(10_000)
+    .backlog(1024)
+    .shutdown_timeout(10)
+    .listen(listener)?;
+    Ok(server.run())
+}
+
+async fn no_such_endpoint(state: web::Data<State>) -> HttpResponse {
+    let detail = format!("There is no such endpoint; SCIM is under {}", state.config.base_path);
+    refusal(Error::not_found(detail))
+}
+
+/// An error as an answer.
+pub(crate) fn refusal(error: Error) -> HttpResponse {
+    let response = Response::from(error);
+    let mut answer = HttpResponse::build(status(response.status));
+    for (name, value) in response.headers {
+        answer.insert_header((name, value));
+    }
+    match response.body {
+        Body::Full(bytes) => answer.body(bytes),
+        Body::Empty | Body::Chunks(_) => answer.finish(),
+    }
+}
+
+fn status(code: u16) -> actix_web::http::StatusCode {
+    actix_web::http::StatusCode::from_u16(code)
+        .unwrap_or(actix_web::http::StatusCode::INTERNAL_SERVER_ERROR)
+}

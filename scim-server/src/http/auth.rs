@@ -1,0 +1,149 @@
+//! Who asks: the bearer token, and nothing else. It wraps the whole scope, so what isn't let in here
+//! reaches no route (S13, S14).
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage as _, web};
+use jiff::Timestamp;
+use scim_core::store::Tenant;
+use scim_core::{Caller, Error, Kind, Result};
+
+use super::{State, refusal};
+use crate::secrets::digest;
+use crate::store::{DieselStore, Token};
+
+/// How long a token is believed without asking the database: what a revocation takes at most (S16).
+const BELIEVED: Duration = Duration::from_millis(900);
+/// The most tokens remembered.
+const MOST: usize = 10_000;
+
+/// Looks tokens up, remembers them for a moment, and notes their use.
+pub struct Tokens {
+    store: DieselStore,
+    known: Mutex<HashMap<String, (Option<Token>, Instant)>>,
+    used: Mutex<HashMap<(String, String), Timestamp>>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+impl Tokens {
+    /// Tokens of a store.
+    #[must_use]
+    pub fn new(store: DieselStore) -> Self {
+        Self { store, known: Mutex::default(), used: Mutex::default() }
+    }
+
+    /// Unknown and wrong secrets cost what right ones do: a hash and a look-up by it.
+    fn remembered(&self, digest: &str) -> Option<Option<Token>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (token, since) = known.get(digest)?;
+        (since.elapsed() < BELIEVED).then(|| token.clone())
+    }
+
+    fn look_up(&self, secret: &str, digest: String) -> Result<Option<Token>> {
+        let token = self.store.find_token(secret)?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.retain(|_, (_, since)| since.elapsed() < BELIEVED);
+            if known.len() >= MOST {
+                known.clear();
+            }
+        }
+        known.insert(digest, (token.clone(), Instant::now()));
+        Ok(token)
+    }
+
+    fn note_use(&self, token: &Token, now: Timestamp) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert((token.organization.clone(), token.id.clone()), now);
+    }
+
+    /// Writes the noted uses to the database.
+    pub fn flush(&self) {
+        let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
+        if used.is_empty() {
+            return;
+        }
+        let used: Vec<_> = used.into_iter().map(|((org, id), when)| (org, id, when)).collect();
+        if let Err(error) = self.store.touch_tokens(&used) {
+            log::warn!("when tokens were last used could not be written down: {error}");
+        }
+    }
+}
+
+/// Lets known callers through, with a [`Caller`] in the request's extensions.
+pub(super) async fn authenticate(
+    state: web::Data<State>,
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    match caller(&state, request.headers()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(error) => {
+            let response = refusal(error);
+            Ok(request.into_response(response).map_into_boxed_body())
+        }
+    }
+}
+
+async fn caller(state: &web::Data<State>, headers: &HeaderMap) -> Result<Caller> {
+    let secret = bearer(headers)?;
+    let digest = digest(secret);
+    let token = match state.tokens.remembered(&digest) {
+        Some(token) => token,
+        None => {
+            let (state, secret) = (state.clone(), secret.to_owned());
+            web::block(move || state.tokens.look_up(&secret, digest))
+                .await
+                .map_err(|e| Error::busy("The server is stopping").with_source(e.to_string()))??
+        }
+    };
+    let now = state.clock.now();
+    let token = token.filter(|token| token.is_live(now)).ok_or_else(|| {
+        Error::new(Kind::Unauthorized, "The token is unknown, expired or revoked")
+    })?;
+    state.tokens.note_use(&token, now);
+    Ok(Caller {
+        tenant: Tenant::new(&token.organization),
+        actor: token.id,
+        preset: token.preset,
+        scopes: token.scopes,
+        user: token.user,
+    })
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str> {
+    let refuse = |detail: &str| Err(Error::new(Kind::Unauthorized, detail));
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value,
+        (None, _) => return refuse("Send the token in a header: Authorization: Bearer <token>"),
+        (Some(_), Some(_)) => return refuse("Send one Authorization header, not several"),
+    };
+    let Ok(value) = value.to_str() else {
+        return refuse("The Authorization header holds characters that no token has");
+    };
+    match value.trim().split_once(' ') {
+        Some((scheme, secret)) if scheme.eq_ignore_ascii_case("Bearer") => {
+            let secret = secret.trim();
+            if secret.is_empty() || secret.len() > 512 || secret.contains(char::is_whitespace) {
+                return refuse("The token is unknown, expired or revoked");
+            }
+            Ok(secret)
+        }
+        _ => refuse("The Authorization header must say: Bearer <token>"),
+    }
+}

@@ -1,0 +1,160 @@
+//! The bridge from actix to the [`Handler`](scim_core::Handler): one permit, one blocking call.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use actix_web::web::Bytes;
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use futures_util::stream;
+use scim_core::http::{Body, Request, Response};
+use scim_core::{Caller, Error, Kind, Result};
+
+use super::observe::{Normalized, RequestId};
+use super::{State, body, status};
+
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Pieces of a streamed body made ahead of the client.
+const AHEAD: usize = 4;
+
+/// Answers everything below the base path.
+pub(super) async fn answer(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    let response = match respond(&state, &request, payload).await {
+        Ok(response) => response,
+        Err(error) => Response::from(error),
+    };
+    if let Some(error) = response.error.as_ref().filter(|e| e.kind().status() >= 500) {
+        let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
+        log::error!(id = id.unwrap_or_default(); "{}", chain(error));
+    }
+    let timed_out = response.status == Kind::RequestTimeout.status();
+    let mut answer = HttpResponse::build(status(response.status));
+    for (name, value) in response.headers {
+        answer.insert_header((name, value));
+    }
+    if timed_out {
+        answer.force_close();
+    }
+    let mut answer = match response.body {
+        Body::Empty => answer.finish(),
+        Body::Full(bytes) => answer.body(bytes),
+        Body::Chunks(chunks) => answer.streaming(stream_of(chunks)),
+    };
+    answer.extensions_mut().insert(Normalized(response.normalized));
+    answer
+}
+
+async fn respond(
+    state: &web::Data<State>,
+    request: &HttpRequest,
+    payload: web::Payload,
+) -> Result<Response> {
+    let missing = || Error::internal("a request without its caller or id");
+    let caller = request.extensions().get::<Caller>().cloned().ok_or_else(missing)?;
+    let id = request.extensions().get::<RequestId>().cloned().ok_or_else(missing)?;
+    // The path as sent: an encoded base path was routed here too, and names nothing (S14).
+    let path = request.uri().path();
+    let Some(path) = path.strip_prefix(state.config.base_path.as_str()).map(str::to_owned) else {
+        return Err(Error::not_found("There is no such endpoint"));
+    };
+    let large = path.starts_with("/Bulk") || path.starts_with("/Groups");
+    let limit = if large { state.config.max_large_body } else { state.config.max_body };
+    let body = body::read(request, payload, limit, state.config.body_timeout).await?;
+    let header = |name: HeaderName| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        Some(value.to_owned())
+    };
+    let (content_type, if_match, if_none_match) =
+        (header(CONTENT_TYPE), header(IF_MATCH), header(IF_NONE_MATCH));
+    let base_url = base_url(state, request);
+    let (method, query) = (request.method().to_string(), request.query_string().to_owned());
+    let busy = || Error::busy("The server is too busy; try again");
+    let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
+        .await
+        .map_err(|_| busy())?
+        .map_err(|_| busy())?;
+    let handler = Arc::clone(&state.handler);
+    web::block(move || {
+        let _permit = permit;
+        handler.handle(
+            &caller,
+            &Request {
+                method: &method,
+                path: &path,
+                query: &query,
+                content_type: content_type.as_deref(),
+                if_match: if_match.as_deref(),
+                if_none_match: if_none_match.as_deref(),
+                body: &body,
+                base_url: &base_url,
+                request_id: &id.0,
+            },
+        )
+    })
+    .await
+    .map_err(|e| {
+        Error::internal(format!("the request failed with a panic, or the server stops: {e}"))
+    })
+}
+
+/// The base URL as the client reaches it: as configured, else as it says itself. A Host that is none is
+/// not repeated (S33).
+fn base_url(state: &State, request: &HttpRequest) -> String {
+    let path = &state.config.base_path;
+    if let Some(url) = &state.config.public_url {
+        return if url.ends_with(path.as_str()) { url.clone() } else { format!("{url}{path}") };
+    }
+    let header = |name: HeaderName| {
+        let value = request.headers().get(name)?.to_str().ok()?;
+        let value = value.split(',').next().unwrap_or_default().trim();
+        let plain =
+            |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+        ((1..=255).contains(&value.len()) && value.bytes().all(plain)).then(|| value.to_owned())
+    };
+    let forwarded = |name: &'static str| {
+        state.config.behind_proxy.then(|| header(HeaderName::from_static(name))).flatten()
+    };
+    let scheme = forwarded("x-forwarded-proto").filter(|s| s == "https" || s == "http");
+    let host = forwarded("x-forwarded-host").or_else(|| header(HOST));
+    let host = host.unwrap_or_else(|| state.address.to_string());
+    format!("{}://{host}{path}", scheme.as_deref().unwrap_or("http"))
+}
+
+/// The pieces, made on a thread of their own as the client takes them.
+fn stream_of(
+    mut chunks: Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>,
+) -> impl futures_util::Stream<Item = std::result::Result<Bytes, std::io::Error>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
+    actix_web::rt::task::spawn_blocking(move || {
+        for chunk in &mut chunks {
+            let failed = chunk.is_err();
+            let chunk = chunk.map(Bytes::from).map_err(|error| {
+                log::error!("a body was cut short: {}", chain(&error));
+                std::io::Error::other("the body was cut short")
+            });
+            if sender.blocking_send(chunk).is_err() || failed {
+                return;
+            }
+        }
+    });
+    stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    })
+}
+
+/// An error with its causes, for the log.
+pub(super) fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
