@@ -1,1 +1,23 @@
-//! x
+//! Black-box tests: they start the real binary, speak HTTP over a real socket, and know nothing else.
+//!
+//! [`Server`] starts and stops the program, [`Client`] sends requests as one of several callers,
+//! [`replay`] plays what identity providers send.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    clippy::needless_pass_by_value,
+    missing_docs,
+    reason = "tests fail by panicking"
+)]
+
+mod client;
+pub mod replay;
+mod server;
+
+pub use client::{Answer, Client, encode, raw};
+pub use server::{Server, binary, run};

@@ -1,0 +1,221 @@
+//! The program under test: one process and one database for each test.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::Client;
+
+/// The binary: `SCIM_SERVER_BIN`, or what cargo built beside these tests.
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SCIM_SERVER_BIN") {
+        return path.into();
+    }
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap().parent().unwrap();
+    let path = folder.join("scim-server");
+    assert!(path.exists(), "build the server first: cargo build -p scim-server");
+    path
+}
+
+/// Runs a command of the binary to its end.
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(binary()).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A running server. Dropped, it is asked to stop, and made to after ten seconds.
+pub struct Server {
+    child: Option<Child>,
+    folder: TempDir,
+    address: SocketAddr,
+    arguments: Vec<String>,
+    /// What the first start printed.
+    pub welcome: String,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    pub fn with(arguments: &[&str]) -> Self {
+        let mut server = Self {
+            child: None,
+            folder: tempfile::tempdir().unwrap(),
+            address: free_address(),
+            arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
+            welcome: String::new(),
+        };
+        server.restart();
+        server
+    }
+
+    /// Starts the program on the same database and address.
+    pub fn restart(&mut self) {
+        let (out, log) = (self.folder.path().join("out"), self.folder.path().join("log"));
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let child = Command::new(binary())
+            .args(["--listen", &self.address.to_string(), "--database-url", &self.url()])
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(File::create(&out).unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let until = Instant::now() + Duration::from_secs(20);
+        while !Client::anonymous(self).try_get("/readyz").is_some_and(|a| a.status == 200) {
+            assert!(Instant::now() < until, "not ready: {}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.welcome = std::fs::read_to_string(out).unwrap();
+    }
+
+    pub fn url(&self) -> String {
+        format!("sqlite:{}", self.database().display())
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.folder.path().join("scim.db")
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub fn base(&self) -> String {
+        format!("http://{}/scim/v2", self.address)
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    pub fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
+    }
+
+    /// The token that the first start printed.
+    pub fn first_token(&self) -> String {
+        let line = self.welcome.lines().find(|line| line.contains("Token:")).expect("a first start");
+        line.split_whitespace().last().unwrap().to_owned()
+    }
+
+    /// The caller with the first token.
+    pub fn provisioner(&self) -> Client {
+        Client::new(self, &self.first_token())
+    }
+
+    /// A command of the binary on this server's database, in JSON.
+    pub fn command(&self, arguments: &[&str]) -> Value {
+        let url = self.url();
+        let output = run(&[arguments, &["--database-url", &url]].concat());
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// The id of the organization that the first start made.
+    pub fn first_organization(&self) -> String {
+        self.command(&["org", "list", "-o", "json"])[0]["id"].as_str().unwrap().to_owned()
+    }
+
+    /// A token of the first organization.
+    pub fn token(&self, arguments: &[&str]) -> Value {
+        let organization = self.first_organization();
+        let fixed = ["token", "create", "-o", "json", "--org", &organization];
+        self.command(&[&fixed, arguments].concat())
+    }
+
+    /// A caller with a token of the first organization.
+    pub fn caller(&self, arguments: &[&str]) -> Client {
+        Client::new(self, self.token(arguments)["token"].as_str().unwrap())
+    }
+
+    /// A caller of another organization.
+    pub fn other_tenant(&self) -> Client {
+        let made = ["org", "create", "--name", "Other", "--domains", "any", "-o", "json"];
+        let id = self.command(&made)["id"].as_str().unwrap().to_owned();
+        let token = self.command(&["token", "create", "--org", &id, "-o", "json"]);
+        Client::new(self, token["token"].as_str().unwrap())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    /// SIGKILL.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let mut child = self.child.take()?;
+        let pid = child.id().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let until = Instant::now() + Duration::from_secs(12);
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status.code();
+            }
+            if Instant::now() > until {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                return None;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// All bytes of the database, its write-ahead log included.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut all = Vec::new();
+        for suffix in ["", "-wal"] {
+            let path = format!("{}{suffix}", self.database().display());
+            if let Ok(mut file) = File::open(path) {
+                file.read_to_end(&mut all).unwrap();
+            }
+        }
+        all
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<_> = log.lines().collect();
+            eprintln!("the server's log ends:\n{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+        }
+    }
+}
+
+/// An address that nobody else listens on. Ports below the range that the system gives to clients, each
+/// process of tests from a place of its own.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % 1000).unwrap() * 20;
+    loop {
+        let port = 10_000 + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
+}
