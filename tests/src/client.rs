@@ -103,8 +103,15 @@ impl Client {
     }
 
     /// Sends a request to a path of the server, by a connection that is kept.
-    pub fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
-        self.attempt(method, target, headers, body).unwrap_or_else(|e| panic!("{method} {target}: {e}"))
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        self.attempt(method, target, headers, body)
+            .unwrap_or_else(|e| panic!("{method} {target}: {e}"))
     }
 
     pub fn attempt(
@@ -202,7 +209,8 @@ fn read_answer(connection: &mut impl BufRead, method: &str) -> std::io::Result<A
         loop {
             let mut size = String::new();
             connection.read_line(&mut size)?;
-            let size = usize::from_str_radix(size.trim(), 16).map_err(|_| wrong("no chunk size"))?;
+            let size =
+                usize::from_str_radix(size.trim(), 16).map_err(|_| wrong("no chunk size"))?;
             let mut chunk = vec![0; size + 2];
             connection.read_exact(&mut chunk)?;
             if size == 0 {
@@ -233,5 +241,7 @@ fn scim(path: &str) -> String {
 /// Percent-encodes all but unreserved characters.
 pub fn encode(text: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
-    text.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+    text.bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
 }

@@ -35,12 +35,16 @@ pub fn play(client: &Client, base: &str, script: &str, run: u64) {
             .flatten()
             .map(|(k, v)| (k.clone(), v.as_str().unwrap().to_owned()))
             .collect();
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            headers.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let body = (!step["body"].is_null()).then(|| step["body"].to_string());
         let began = Instant::now();
         let answer =
             client.send(step["method"].as_str().unwrap(), &target, &headers, body.as_deref());
-        let at = format!("{script}: {name}: {target} {body:?} answered {} {}", answer.status, answer.text);
+        let at = format!(
+            "{script}: {name}: {target} {body:?} answered {} {}",
+            answer.status, answer.text
+        );
         let expect = &step["expect"];
         let expected = expect["status"].as_array().unwrap();
         assert!(expected.contains(&answer.status.into()), "{at}, not {expected:?}");
@@ -85,13 +89,18 @@ fn fill(value: &Value, variables: &HashMap<String, Value>) -> Value {
 fn check(json: &Value, assertion: &Value, at: &str) {
     let found = find(json, assertion["path"].as_str().unwrap()).filter(|v| !v.is_null());
     let mut checked = false;
-    for (name, wanted) in assertion.as_object().unwrap().iter().filter(|(name, _)| *name != "path") {
+    for (name, wanted) in assertion.as_object().unwrap().iter().filter(|(name, _)| *name != "path")
+    {
         let holds = match name.as_str() {
             "equals" => found == Some(wanted),
             "exists" => Some(found.is_some()) == wanted.as_bool(),
             "contains" => found.and_then(Value::as_array).is_some_and(|list| list.contains(wanted)),
-            "length" => found.and_then(Value::as_array).map_or(0, Vec::len) as u64 == wanted.as_u64().unwrap(),
-            "nonEmpty" => found.is_some_and(|v| *v != Value::from("") && *v != Value::from(Vec::<Value>::new())),
+            "length" => {
+                found.and_then(Value::as_array).map_or(0, Vec::len) as u64
+                    == wanted.as_u64().unwrap()
+            }
+            "nonEmpty" => found
+                .is_some_and(|v| *v != Value::from("") && *v != Value::from(Vec::<Value>::new())),
             "type" => found.is_some_and(|v| match wanted.as_str().unwrap() {
                 "integer" => v.is_i64() || v.is_u64(),
                 "string" => v.is_string(),

@@ -108,7 +108,8 @@ impl Server {
 
     /// The token that the first start printed.
     pub fn first_token(&self) -> String {
-        let line = self.welcome.lines().find(|line| line.contains("Token:")).expect("a first start");
+        let line =
+            self.welcome.lines().find(|line| line.contains("Token:")).expect("a first start");
         line.split_whitespace().last().unwrap().to_owned()
     }
 
@@ -122,7 +123,11 @@ impl Server {
         let url = self.url();
         let output = run(&[arguments, &["--database-url", &url]].concat());
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
@@ -201,7 +206,10 @@ impl Drop for Server {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("the server's log ends:\n{}", lines[lines.len().saturating_sub(15)..].join("\n"));
+            eprintln!(
+                "the server's log ends:\n{}",
+                lines[lines.len().saturating_sub(15)..].join("\n")
+            );
         }
     }
 }

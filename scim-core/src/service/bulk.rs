@@ -41,8 +41,15 @@ struct Operation {
 /// One operation, ready to run or already refused.
 struct Prepared {
     write: Result<Write>,
+    bulk_id: Option<String>,
     /// The bulkIds that it refers to.
     references: Vec<String>,
+}
+
+impl Prepared {
+    fn is_of_group(&self) -> bool {
+        self.write.as_ref().is_ok_and(|write| write.kind.has_members())
+    }
 }
 
 /// What is said of one operation.
@@ -230,7 +237,7 @@ impl<S, D> Inner<S, D> {
     ) -> Prepared {
         let mut references = Vec::new();
         let write = self.prepare_write(call, operation, ids, &mut references, dialect);
-        Prepared { write, references }
+        Prepared { write, bulk_id: operation.bulk_id.clone(), references }
     }
 
     fn prepare_write(
@@ -315,8 +322,12 @@ impl<S, D> Inner<S, D> {
     {
         let mut broken = None;
         let done = tx.nested(|tx| {
+            refuse_circle_of_groups(unit, prepared)?;
+            // Groups come last: their members must be there.
+            let mut unit = unit.to_vec();
+            unit.sort_by_key(|i| prepared.get(*i).is_some_and(Prepared::is_of_group));
             let mut done = Vec::with_capacity(unit.len());
-            for i in unit {
+            for i in &unit {
                 match self.run_one(tx, call, prepared.get(*i), failed, dialect) {
                     Ok(one) => done.push((*i, Answer { result: Ok(one) })),
                     Err(error) => {
@@ -359,7 +370,7 @@ impl<S, D> Inner<S, D> {
     where
         D: Directory<T>,
     {
-        let Some(Prepared { write, references }) = prepared else {
+        let Some(Prepared { write, references, .. }) = prepared else {
             return Err(Error::internal("an operation that was not prepared"));
         };
         let write = match write {
@@ -380,6 +391,22 @@ impl<S, D> Inner<S, D> {
         };
         let version = (status != 204).then(|| resource.version());
         Ok(Done { status, location: location(call.base_url, &resource), version })
+    }
+}
+
+/// Groups that are to hold each other from the start.
+fn refuse_circle_of_groups(unit: &[usize], prepared: &[Prepared]) -> Result<()> {
+    if unit.len() < 2 {
+        return Ok(());
+    }
+    let groups = || unit.iter().filter_map(|i| prepared.get(*i)).filter(|p| p.is_of_group());
+    let names: HashSet<&String> = groups().filter_map(|p| p.bulk_id.as_ref()).collect();
+    match groups().flat_map(|p| &p.references).find(|id| names.contains(id)) {
+        None => Ok(()),
+        Some(id) => Err(Error::invalid_value(format!(
+            "members: the group with bulkId \"{id}\" can't be a member: a group may not hold itself, \
+             directly or through other groups"
+        ))),
     }
 }
 
