@@ -32,7 +32,7 @@ pub struct Serving {
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "SCIM_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// The URL that clients reach the server by, for locations in answers, e.g. https://scim.example.com
+    /// The URL that clients reach the server by, for locations in answers, like `https://scim.example.com`
     /// [default: the Host of each request]
     #[arg(long, env = "SCIM_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,

@@ -12,6 +12,7 @@
     clippy::missing_panics_doc,
     clippy::needless_pass_by_value,
     missing_docs,
+    missing_debug_implementations,
     reason = "tests fail by panicking"
 )]
 

@@ -71,7 +71,7 @@ impl Server {
             .unwrap();
         self.child = Some(child);
         let until = Instant::now() + Duration::from_secs(20);
-        while !Client::anonymous(self).try_get("/readyz").is_some_and(|a| a.status == 200) {
+        while Client::anonymous(self).try_get("/readyz").is_none_or(|a| a.status != 200) {
             assert!(Instant::now() < until, "not ready: {}", self.log());
             std::thread::sleep(Duration::from_millis(10));
         }

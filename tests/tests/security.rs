@@ -160,7 +160,7 @@ fn s08_passwords_are_kept_as_hashes_only() {
     new["password"] = "canary-3hS8f".into();
     let made = client.post("/Users", &new).is(201);
     let path = format!("/Users/{}", made.id());
-    let mut seen = made.text.clone();
+    let mut seen = made.text;
     new["title"] = "Dr".into();
     seen += &client.put(&path, &new).is(200).text;
     seen += &client
@@ -308,7 +308,7 @@ fn s15_secrets_are_shown_once_and_kept_as_digests() {
     let listed =
         server.command(&["token", "list", "--org", &server.first_organization(), "-o", "json"]);
     assert!(!listed.to_string().contains(secret));
-    assert_eq!(listed[1]["ends_in"], secret[44..]);
+    assert!(secret.ends_with(listed[1]["ends_in"].as_str().unwrap()));
     let first = server.first_token();
     server.stop();
     let bytes = server.bytes();

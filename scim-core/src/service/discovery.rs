@@ -66,7 +66,11 @@ pub(super) fn resource_types(
     base_url: &str,
 ) -> Result<Value> {
     match name {
-        None => Ok(list(registry.types().iter().map(|t| resource_type(t, base_url)).collect())),
+        None => {
+            let types: Vec<_> =
+                registry.types().iter().map(|t| resource_type(t, base_url)).collect();
+            Ok(list(&types))
+        }
         Some(name) => {
             registry.by_name(name).map(|kind| resource_type(kind, base_url)).ok_or_else(|| {
                 Error::not_found("There is no such resource type; /ResourceTypes lists them")
@@ -78,8 +82,9 @@ pub(super) fn resource_types(
 pub(super) fn schemas(registry: &Registry, urn: Option<&str>, base_url: &str) -> Result<Value> {
     match urn {
         None => {
-            let schemas = registry.schemas().map(|s| schema(s, base_url)).collect::<Result<_>>()?;
-            Ok(list(schemas))
+            let schemas =
+                registry.schemas().map(|s| schema(s, base_url)).collect::<Result<Vec<_>>>()?;
+            Ok(list(&schemas))
         }
         Some(urn) => registry
             .schema(urn)
@@ -88,7 +93,7 @@ pub(super) fn schemas(registry: &Registry, urn: Option<&str>, base_url: &str) ->
     }
 }
 
-fn list(resources: Vec<Value>) -> Value {
+fn list(resources: &[Value]) -> Value {
     json!({
         "schemas": [LIST_RESPONSE],
         "totalResults": resources.len(),

@@ -55,7 +55,7 @@ where
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some((group, after, part)) = self.members.take() {
-                match self.page(group, after, part) {
+                match self.page(group, &after, part) {
                     Ok(bytes) if bytes.is_empty() => {}
                     other => return Some(other),
                 }
@@ -70,11 +70,11 @@ where
 }
 
 impl<S: Store, D> Chunks<S, D> {
-    fn page(&mut self, group: Id, after: Id, part: Part) -> Result<Vec<u8>> {
+    fn page(&mut self, group: Id, after: &Id, part: Part) -> Result<Vec<u8>> {
         let members = self
             .inner
             .store
-            .read(&self.tenant, |tx| tx.members(&group, Some(&after), MEMBER_PAGE))?;
+            .read(&self.tenant, |tx| tx.members(&group, Some(after), MEMBER_PAGE))?;
         let mut output = Output::default();
         output.members(&members, &part, &self.base_url, false)?;
         if let Some(last) = members.last()

@@ -35,25 +35,25 @@ pub fn unique_keys(resource: &Resource) -> Result<Vec<UniqueKey>> {
     let (document, kind) = (resource.document()?, resource.kind());
     let mut keys = Vec::new();
     for attribute in kind.schema.attributes.iter().filter(|a| a.is_unique()) {
-        collect(&mut keys, attribute.name.clone(), attribute, document.get(&attribute.name));
+        collect(&mut keys, &attribute.name, attribute, document.get(&attribute.name));
     }
     for extension in &kind.extensions {
         let urn = &extension.schema.id;
         for attribute in extension.schema.attributes.iter().filter(|a| a.is_unique()) {
             let value = document.get(urn).and_then(|object| object.get(&attribute.name));
-            collect(&mut keys, format!("{urn}:{}", attribute.name), attribute, value);
+            collect(&mut keys, &format!("{urn}:{}", attribute.name), attribute, value);
         }
     }
     Ok(keys)
 }
 
-fn collect(keys: &mut Vec<UniqueKey>, path: String, attribute: &Attribute, value: Option<&Value>) {
+fn collect(keys: &mut Vec<UniqueKey>, path: &str, attribute: &Attribute, value: Option<&Value>) {
     let mut push = |value: &Value| {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let key = text::key(&value, attribute.is_case_exact()).into_owned();
         let known = keys.iter().any(|k| k.path == path && k.key == key);
         if !known {
-            keys.push(UniqueKey { path: path.clone(), key, value });
+            keys.push(UniqueKey { path: path.to_owned(), key, value });
         }
     };
     match value {
