@@ -76,6 +76,8 @@ pub enum Normalizer {
     JsonInValue,
     /// `name.givenName`, URN-qualified names and value paths as keys of a value without a path.
     PathKeys,
+    /// `add` and `replace` without a path.
+    PathlessValues,
     /// A value path that matches nothing creates the element on `add` and `replace`.
     CreateMissingElement,
     /// `remove` with a path and a value list removes the listed values only.
@@ -107,6 +109,7 @@ impl Normalizer {
             Self::ScalarAsComplex => "scalar-as-complex",
             Self::JsonInValue => "json-in-value",
             Self::PathKeys => "path-keys",
+            Self::PathlessValues => "pathless-values",
             Self::CreateMissingElement => "create-missing-element",
             Self::RemoveListed => "remove-listed",
             Self::IgnoreReadOnly => "ignore-read-only",

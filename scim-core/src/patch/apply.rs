@@ -101,7 +101,7 @@ impl Edit {
             }
             // RFC 7644 §3.5.2.1, §3.5.2.3: of a complex attribute the given sub-attributes change.
             (_, Some(Value::Object(mut object)), Value::Object(new)) => {
-                object.extend(new);
+                merge(&mut object, new);
                 Some(Value::Object(object))
             }
             (_, _, value) => Some(value),
@@ -174,7 +174,7 @@ impl Edit {
         match (&self.attr.sub, self.sets(), element, &self.value) {
             (Some(sub), _, Value::Object(object), _) => self.set(object, sub),
             (None, true, Value::Object(object), Some(Value::Object(new))) => {
-                object.extend(new.clone());
+                merge(object, new.clone());
             }
             (None, true, element, Some(new)) => *element = new.clone(),
             (_, _, element, _) => *element = Value::Null,
@@ -219,7 +219,7 @@ impl Edit {
     fn set(&self, object: &mut Map<String, Value>, sub: &Attribute) {
         match &self.value {
             Some(value) if self.verb != Verb::Remove => {
-                object.insert(sub.name.clone(), value.clone());
+                merge(object, Map::from_iter([(sub.name.clone(), value.clone())]));
             }
             _ => {
                 object.shift_remove(&sub.name);
@@ -240,6 +240,15 @@ impl Edit {
             format!("no value of \"{}\" is selected by the path", self.attr.attribute.name);
         Error::new(Kind::NoTarget, detail)
     }
+}
+
+/// Sets what is new. A location that came with another value goes with it.
+fn merge(object: &mut Map<String, Value>, new: Map<String, Value>) {
+    let moves = new.get("value").is_some_and(|value| object.get("value") != Some(value));
+    if moves && !new.contains_key("$ref") {
+        object.shift_remove("$ref");
+    }
+    object.extend(new);
 }
 
 /// The elements that are listed go.
@@ -281,7 +290,7 @@ fn union(mut list: Vec<Value>, new: Vec<Value>, attribute: &Attribute) -> Vec<Va
         }
         let place = list.iter_mut().find(|there| means(&element, there, attribute));
         match (place, element) {
-            (Some(Value::Object(there)), Value::Object(element)) => there.extend(element),
+            (Some(Value::Object(there)), Value::Object(element)) => merge(there, element),
             (Some(_), _) => {}
             (None, element) => list.push(element),
         }

@@ -123,7 +123,10 @@ impl Parser<'_> {
             None if verb == Verb::Remove => {
                 Err(Error::new(Kind::NoTarget, "a remove needs a \"path\""))
             }
-            None => self.without_path(verb, value.unwrap_or_default()),
+            None if self.dialect.preset().uses(Normalizer::PathlessValues) => {
+                self.without_path(verb, value.unwrap_or_default())
+            }
+            None => Err(Error::new(Kind::InvalidPath, "\"path\" is missing")),
         }
     }
 

@@ -1,3 +1,5 @@
+#![allow(clippy::needless_pass_by_value, reason = "operations are written where they are used")]
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -131,6 +133,15 @@ fn remove() {
         let done = patch(&managed, json!([{"op": "replace", "path": path, "value": clear}]));
         assert!(done.get(ENTERPRISE).is_none(), "{done}");
     }
+    // A location belongs to the value that it came with.
+    let located =
+        json!([{"op": "add", "path": "manager", "value": {"value": "1", "$ref": "../Users/1"}}]);
+    for change in [json!("2"), json!({"value": "2"})] {
+        let path = format!("{ENTERPRISE}:manager");
+        let moved = json!([{"op": "replace", "path": path, "value": change}]);
+        let done = patch(&patch(&user(), located.clone()), moved);
+        assert_eq!(done[ENTERPRISE]["manager"], json!({"value": "2"}));
+    }
     let gone = patch(&managed, json!([{"op": "remove", "path": ENTERPRISE}]));
     assert!(gone.get(ENTERPRISE).is_none());
 }
@@ -161,8 +172,8 @@ fn what_is_refused() {
             Kind::NoTarget,
         ),
         (Strict, json!({"op": "remove", "path": "emails[type eq \"fax\"]"}), Kind::NoTarget),
-        (Strict, json!({"op": "replace", "value": {"id": "x"}}), Kind::Mutability),
-        (Strict, json!({"op": "replace", "value": {"nosuch": "x"}}), Kind::InvalidSyntax),
+        (Strict, json!({"op": "replace", "value": {"id": "x"}}), Kind::InvalidPath),
+        (Strict, json!({"op": "add", "path": "nosuch", "value": "x"}), Kind::InvalidPath),
         (
             Strict,
             json!({"op": "remove", "path": "emails", "value": [{"value": "a@x"}]}),
