@@ -72,6 +72,12 @@ pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Resu
             .service(scim)
             .default_service(web::to(no_such_endpoint))
     })
+    .on_connect(|connection, _| {
+        // A streamed body is several writes; without this each may wait for the client's receipt.
+        if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+            let _ = stream.set_nodelay(true);
+        }
+    })
     .workers(cores)
     .worker_max_blocking_threads(per_worker)
     .client_request_timeout(config.head_timeout)

@@ -1,0 +1,330 @@
+//! What each write does inside a transaction: check the precondition, write, ask the directory, append
+//! the event. Single requests and bulk requests come here.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::members::Delta;
+use super::route::no_such;
+use super::write::{Action, Outcome, Write};
+use super::{Call, Inner};
+use crate::dialect::{Dialect, Normalizer};
+use crate::directory::{Change, Directory};
+use crate::error::{Kind, Result};
+use crate::event::Event;
+use crate::filter::{Compare, Op, Operand, Predicate};
+use crate::patch::Patch;
+use crate::path::AttrPath;
+use crate::query::{Query, Window};
+use crate::resource::{Id, Resource, Stored, Version};
+use crate::schema::{AttrRef, Checked, Intent, ResourceType};
+use crate::store::Transaction;
+use crate::text;
+
+impl<S, D> Inner<S, D> {
+    /// Makes a prepared change inside a transaction: checks the precondition, writes, asks the
+    /// directory, appends the event.
+    pub(super) fn execute<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        write: &Write,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let Write { kind, id, action, precondition } = write;
+        if let Action::Create(checked) = action {
+            return self.execute_create(tx, call, kind, id, checked, dialect);
+        }
+        let old = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
+        precondition.check_write(old.version())?;
+        match action {
+            Action::Create(_) | Action::Delete => self.execute_delete(tx, call, old),
+            Action::Replace(input) => {
+                let checked = kind.check(input.clone(), Intent::Replace(&old), dialect)?;
+                self.execute_replace(tx, call, old, checked, dialect)
+            }
+            Action::Patch(patch) => self.execute_patch(tx, call, old, patch, dialect),
+        }
+    }
+
+    fn execute_create<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        kind: &Arc<ResourceType>,
+        id: &Id,
+        checked: &Checked,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let Checked { document, secrets, members } = checked.clone();
+        let times = (call.now, call.now);
+        let new =
+            Resource::new(Arc::clone(kind), id.clone(), Version::FIRST, times, document, secrets)?;
+        if let Err(error) = tx.insert(&new) {
+            if error.kind() == Kind::Uniqueness
+                && let Some(old) = returning(tx, kind, &new, dialect)?
+            {
+                return self.execute_replace(tx, call, old, checked.clone(), dialect);
+            }
+            return Err(error);
+        }
+        let members = members.unwrap_or_default();
+        let members = self.resolve_members(tx, id, &members, dialect)?;
+        if !members.is_empty() {
+            tx.add_members(id, &members)?;
+        }
+        self.directory.review(&Change::Create { new: &new, members: &members }, call.caller, tx)?;
+        let mut detail = json!({"attributes": names(new.document()?)});
+        if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
+            let ids: Vec<_> = members.iter().map(|m| m.id.as_str()).collect();
+            detail.insert("added".into(), ids.into());
+        }
+        self.tell(tx, call, &new, "created", detail, dialect)?;
+        Ok(Outcome { resource: new })
+    }
+
+    fn execute_replace<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        old: Resource,
+        checked: Checked,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let Checked { document, secrets, members } = checked;
+        let delta = if old.kind().has_members() {
+            let members = members.unwrap_or_default();
+            let members = self.resolve_members(tx, old.id(), &members, dialect)?;
+            self.replace_members(tx, old.id(), &members)?
+        } else {
+            Delta::default()
+        };
+        self.store_change(tx, call, old, document, secrets, &delta, dialect)
+    }
+
+    fn execute_patch<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        old: Resource,
+        patch: &Patch,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let delta = self.change_members(tx, old.id(), patch.member_changes(), dialect)?;
+        if patch.is_empty() {
+            return self.store_members_change(tx, call, old, &delta, dialect);
+        }
+        let kind = Arc::clone(old.kind());
+        let (mut document, mut secrets) = (old.document()?.clone(), old.secrets().clone());
+        patch.apply(&mut document, &mut secrets, &kind, dialect)?;
+        let checked = kind.check(document, Intent::Patch(&old), dialect)?;
+        self.store_change(tx, call, old, checked.document, secrets, &delta, dialect)
+    }
+
+    /// Stores a new state if it differs from the old one: a write that changes nothing leaves version
+    /// and time as they are.
+    #[expect(clippy::too_many_arguments, reason = "each is a different part of the new state")]
+    fn store_change<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        old: Resource,
+        document: Map<String, Value>,
+        secrets: Map<String, Value>,
+        delta: &Delta,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let changed = changed_names(old.document()?, &document);
+        if changed.is_empty() && secrets == *old.secrets() {
+            return self.store_members_change(tx, call, old, delta, dialect);
+        }
+        let new = Resource::new(
+            Arc::clone(old.kind()),
+            old.id().clone(),
+            old.version().next(),
+            (old.created(), call.now.max(old.modified())),
+            document,
+            secrets,
+        )?;
+        tx.update(&old, &new)?;
+        self.directory.review(&Change::Replace { old: &old, new: &new }, call.caller, tx)?;
+        self.review_members(tx, call, &new, delta)?;
+        let mut detail = json!({"changed": changed});
+        delta.describe(&mut detail);
+        self.tell(tx, call, &new, verb(&old, &new)?, detail, dialect)?;
+        Ok(Outcome { resource: new })
+    }
+
+    fn store_members_change<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        old: Resource,
+        delta: &Delta,
+        dialect: &mut Dialect,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        if delta.is_empty() {
+            return Ok(Outcome { resource: old });
+        }
+        let version = tx.touch(old.kind(), old.id(), call.now)?;
+        let stored = Stored {
+            id: old.id().clone(),
+            version,
+            created: old.created(),
+            modified: call.now.max(old.modified()),
+            text: old.text().to_owned(),
+            secrets: old.secrets().clone(),
+        };
+        let new = Resource::from_stored(Arc::clone(old.kind()), stored);
+        self.review_members(tx, call, &new, delta)?;
+        let mut detail = json!({});
+        delta.describe(&mut detail);
+        self.tell(tx, call, &new, "members_changed", detail, dialect)?;
+        Ok(Outcome { resource: new })
+    }
+
+    fn review_members<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        group: &Resource,
+        delta: &Delta,
+    ) -> Result<()>
+    where
+        D: Directory<T>,
+    {
+        if delta.is_empty() {
+            return Ok(());
+        }
+        let (added, removed): (Vec<_>, Vec<_>) =
+            (delta.added.iter().cloned().collect(), delta.removed.iter().cloned().collect());
+        let change = Change::Members { group: group.id(), added: &added, removed: &removed };
+        self.directory.review(&change, call.caller, tx)
+    }
+
+    fn execute_delete<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        old: Resource,
+    ) -> Result<Outcome>
+    where
+        D: Directory<T>,
+    {
+        let groups = tx.groups_of(std::slice::from_ref(old.id()))?;
+        tx.delete(&old)?;
+        // Its memberships went with it, so the groups that listed it have changed.
+        if let Some(kind) = self.registry.types().iter().find(|kind| kind.has_members()) {
+            for membership in groups.iter().filter(|m| m.direct) {
+                tx.touch(kind, &membership.group, call.now)?;
+            }
+        }
+        self.directory.review(&Change::Delete { old: &old }, call.caller, tx)?;
+        let left: Vec<_> = groups.iter().filter(|m| m.direct).map(|m| m.group.as_str()).collect();
+        let detail = if left.is_empty() { json!({}) } else { json!({"left": left}) };
+        self.tell(tx, call, &old, "deleted", detail, &Dialect::default())?;
+        Ok(Outcome { resource: old })
+    }
+
+    fn tell<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        target: &Resource,
+        verb: &str,
+        mut detail: Value,
+        dialect: &Dialect,
+    ) -> Result<()> {
+        if let (false, Some(detail)) = (dialect.fired().is_empty(), detail.as_object_mut()) {
+            let fired: Vec<_> = dialect.fired().iter().map(|n| n.name()).collect();
+            detail.insert("normalized".into(), fired.into());
+        }
+        tx.append(&Event {
+            id: self.env.ids.next(),
+            at: call.now,
+            name: format!("scim_{}.{verb}", target.kind().name.to_ascii_lowercase()),
+            actor: call.caller.actor.clone(),
+            request_id: call.request_id.to_owned(),
+            target: target.id().clone(),
+            detail,
+        })
+    }
+}
+
+/// The inactive user that a POST means to bring back: the same `userName` and the same `externalId`.
+fn returning<T: Transaction>(
+    tx: &mut T,
+    kind: &Arc<ResourceType>,
+    new: &Resource,
+    dialect: &mut Dialect,
+) -> Result<Option<Resource>> {
+    if !kind.has_groups() {
+        return Ok(None);
+    }
+    let document = new.document()?;
+    let (Some(name), Some(external)) = (
+        document.get("userName").and_then(Value::as_str),
+        document.get("externalId").filter(|id| id.is_string()),
+    ) else {
+        return Ok(None);
+    };
+    let path = AttrPath { urn: None, name: "userName".into(), sub: None };
+    let attr: AttrRef = kind.resolve(&path, Kind::Internal)?;
+    let operand = Operand::Text(text::key(name, attr.leaf().is_case_exact()).into_owned());
+    let query = Query {
+        predicate: Some(Predicate::Compare(Compare { attr, op: Op::Eq, operand })),
+        sort: None,
+        window: Window::Offset { offset: 0, count: 1 },
+    };
+    let Some(old) = tx.search(kind, &query)?.resources.into_iter().next() else {
+        return Ok(None);
+    };
+    let there = old.document()?;
+    let returns = there.get("active") == Some(&Value::Bool(false))
+        && there.get("externalId") == Some(external)
+        && dialect.allows(Normalizer::ReactivateOnCreate);
+    Ok(returns.then_some(old))
+}
+
+fn names(document: &Map<String, Value>) -> Vec<&str> {
+    document.keys().map(String::as_str).filter(|name| *name != "schemas").collect()
+}
+
+/// The top-level names whose values differ.
+fn changed_names(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
+    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
+    let gone = old.keys().filter(|name| !new.contains_key(*name));
+    changed.map(|(name, _)| name).chain(gone).cloned().collect()
+}
+
+fn verb(old: &Resource, new: &Resource) -> Result<&'static str> {
+    let field = |resource: &Resource, name: &str| Ok(resource.document()?.get(name).cloned());
+    if old.kind().has_groups() {
+        return Ok(match (field(old, "active")?, field(new, "active")?) {
+            (Some(Value::Bool(true)), Some(Value::Bool(false))) => "deactivated",
+            (Some(Value::Bool(false)), Some(Value::Bool(true))) => "reactivated",
+            _ => "updated",
+        });
+    }
+    let renamed = field(old, "displayName")? != field(new, "displayName")?;
+    Ok(if old.kind().has_members() && renamed { "renamed" } else { "updated" })
+}
