@@ -7,85 +7,11 @@
     reason = "tests fail by panicking"
 )]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod common;
 
-use jiff::Timestamp;
-use scim_core::caller::{Caller, Scopes};
+use common::Client;
 use scim_core::dialect::Preset;
-use scim_core::directory::Open;
-use scim_core::env::{Clock, Env, Ids, Passwords};
-use scim_core::http::Request;
-use scim_core::resource::Id;
-use scim_core::schema::Registry;
-use scim_core::service::Settings;
-use scim_core::store::Tenant;
-use scim_core::store::memory::MemoryStore;
-use scim_core::{Handler, Service};
 use serde_json::{Value, json};
-
-struct World(AtomicU64);
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        "2010-01-23T04:56:22Z".parse().unwrap()
-    }
-}
-
-impl Ids for World {
-    fn next(&self) -> Id {
-        Id::parse(&format!("{:08}", self.0.fetch_add(1, Ordering::Relaxed))).unwrap()
-    }
-}
-
-impl Passwords for World {
-    fn hash(&self, password: &str) -> scim_core::Result<String> {
-        Ok(format!("hashed {}", password.len()))
-    }
-}
-
-struct Client(Service<MemoryStore>, Preset);
-
-impl Client {
-    fn new(preset: Preset) -> Self {
-        let world = Arc::new(World(AtomicU64::new(1)));
-        let env = Env { clock: world.clone(), ids: world.clone(), passwords: world };
-        let registry = Registry::standard().unwrap();
-        let settings = Settings::new([1; 32]);
-        Self(Service::new(registry, MemoryStore::new(), Open, env, settings), preset)
-    }
-
-    fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
-        let caller = Caller {
-            tenant: Tenant::new("example"),
-            actor: "token".into(),
-            preset: self.1,
-            scopes: Scopes::ALL,
-            user: None,
-        };
-        let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let base_url = "https://example.com/v2";
-        let request =
-            Request { method, path, query, body: body.as_bytes(), base_url, ..Request::default() };
-        let response = self.0.handle(&caller, &request);
-        let body = response.body.collect().unwrap();
-        (response.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
-    }
-
-    fn create(&self, endpoint: &str, body: &Value) -> Value {
-        let (status, made) = self.send("POST", endpoint, body);
-        assert_eq!(status, 201, "{made}");
-        made
-    }
-
-    fn patch(&self, made: &Value, operations: Value) -> (u16, Value) {
-        let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
-        let location = made["meta"]["location"].as_str().unwrap();
-        let path = location.strip_prefix("https://example.com/v2").unwrap();
-        self.send("PATCH", path, &json!({"schemas": schemas, "Operations": operations}))
-    }
-}
 
 fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/rfc/{name}.json", env!("CARGO_MANIFEST_DIR"));
