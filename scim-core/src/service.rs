@@ -39,6 +39,7 @@ use crate::store::Store;
 use anchors::Anchors;
 use cursor::Cursors;
 use params::Params;
+use render::Links;
 use route::Route;
 
 /// A SCIM service. Cheap to clone; all clones are the same service.
@@ -59,7 +60,7 @@ struct Inner<S, D> {
 #[derive(Clone, Copy)]
 struct Call<'a> {
     caller: &'a Caller,
-    base_url: &'a str,
+    links: Links<'a>,
     request_id: &'a str,
     now: Timestamp,
 }
@@ -89,7 +90,8 @@ where
         let inner = &self.0;
         let now = inner.env.clock.now();
         let Request { base_url, request_id, .. } = *request;
-        let call = Call { caller, base_url, request_id, now };
+        let links = Links { base_url, registry: &inner.registry };
+        let call = Call { caller, links, request_id, now };
         let route = Route::parse(&inner.registry, request.path)?;
         let params = Params::from_query(request.query)?;
         let get = matches!(request.method, "GET" | "HEAD");

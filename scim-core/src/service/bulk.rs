@@ -390,7 +390,7 @@ impl<S, D> Inner<S, D> {
             Action::Delete => 204,
         };
         let version = (status != 204).then(|| resource.version());
-        Ok(Done { status, location: location(call.base_url, &resource), version })
+        Ok(Done { status, location: location(call.links.base_url, &resource), version })
     }
 }
 

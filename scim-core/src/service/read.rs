@@ -66,7 +66,7 @@ where
             }
             let mut output = Output::default();
             for loaded in load(tx, vec![resource], &projection)? {
-                output.resource(&loaded, &projection, call.base_url)?;
+                output.resource(&loaded, &projection, call.links)?;
             }
             Ok((version, Some(output)))
         })?;
@@ -74,7 +74,7 @@ where
         let response = match output {
             None => Response::empty(304),
             Some(output) => {
-                let body = self.0.body(&call.caller.tenant, call.base_url, output);
+                let body = self.0.body(&call.caller.tenant, call.links.base_url, output);
                 Response { body, ..Response::message(200, Vec::new()) }
             }
         };
@@ -95,7 +95,7 @@ where
             let (page, order) = mixed_page(tx, &plans)?;
             self.list(call, tx, &plans, &order, page, &paging)
         })?;
-        let body = self.0.body(&call.caller.tenant, call.base_url, output);
+        let body = self.0.body(&call.caller.tenant, call.links.base_url, output);
         Ok(Response { body, ..Response::message(200, Vec::new()) })
     }
 
@@ -206,7 +206,7 @@ where
             if std::mem::replace(&mut comma, true) {
                 output.raw(",");
             }
-            output.resource(&loaded, &plan.projection, call.base_url)?;
+            output.resource(&loaded, &plan.projection, call.links)?;
         }
         output.raw("]}");
         Ok(output)
@@ -345,7 +345,7 @@ pub(super) fn one<T: Transaction>(
 ) -> Result<Output> {
     let mut output = Output::default();
     for loaded in load(tx, vec![resource], projection)? {
-        output.resource(&loaded, projection, call.base_url)?;
+        output.resource(&loaded, projection, call.links)?;
     }
     Ok(output)
 }

@@ -4,10 +4,32 @@
 use crate::error::{Error, Result};
 use crate::projection::{Part, Projection};
 use crate::resource::{Id, Resource, instant};
+use crate::schema::Registry;
 use crate::store::{Member, Membership, Transaction};
 
 /// Members of a group read at once; a group with more is sent piece by piece.
 pub(super) const MEMBER_PAGE: usize = 5000;
+
+/// Where resources are found.
+#[derive(Clone, Copy)]
+pub(super) struct Links<'a> {
+    pub(super) base_url: &'a str,
+    pub(super) registry: &'a Registry,
+}
+
+impl Links<'_> {
+    /// The URI of a resource of the type with that name.
+    fn of(self, kind: &str, id: &Id) -> String {
+        let endpoint = self.registry.by_name(kind).map(|kind| kind.endpoint.as_str());
+        format!("{}{}/{id}", self.base_url, endpoint.unwrap_or_default())
+    }
+
+    /// The URI of a group.
+    fn of_group(self, id: &Id) -> String {
+        let kind = self.registry.types().iter().find(|kind| kind.has_members());
+        format!("{}{}/{id}", self.base_url, kind.map(|k| k.endpoint.as_str()).unwrap_or_default())
+    }
+}
 
 /// A resource with what is derived for it.
 #[derive(Debug)]
@@ -77,7 +99,7 @@ impl Output {
         &mut self,
         loaded: &Loaded,
         projection: &Projection,
-        base_url: &str,
+        links: Links<'_>,
     ) -> Result<()> {
         let Loaded { resource, groups, members, more_members } = loaded;
         let kind = resource.kind();
@@ -89,14 +111,14 @@ impl Output {
             let shown = projection.apply(kind, resource.document()?);
             self.document(&serde_json::to_string(&shown).map_err(Error::internal)?);
         }
-        self.meta(resource, &projection.part_named(kind, "meta"), base_url)?;
+        self.meta(resource, &projection.part_named(kind, "meta"), links.base_url)?;
         if !groups.is_empty() {
-            self.groups(groups, &projection.part_named(kind, "groups"), base_url)?;
+            self.groups(groups, &projection.part_named(kind, "groups"), links)?;
         }
         if let Some(last) = members.last() {
             let part = projection.part_named(kind, "members");
             self.raw(",\"members\":[");
-            self.members(members, &part, base_url, true)?;
+            self.members(members, &part, links, true)?;
             if *more_members {
                 self.pieces.push(Piece::Bytes(std::mem::take(&mut self.bytes)));
                 let (group, after) = (resource.id().clone(), last.id.clone());
@@ -133,13 +155,13 @@ impl Output {
         self.object(facts.iter().map(|(n, v)| (*n, Some(v.as_str()))), part)
     }
 
-    fn groups(&mut self, groups: &[Membership], part: &Part, base_url: &str) -> Result<()> {
+    fn groups(&mut self, groups: &[Membership], part: &Part, links: Links<'_>) -> Result<()> {
         self.raw(",\"groups\":[");
         for (i, membership) in groups.iter().enumerate() {
             if i > 0 {
                 self.raw(",");
             }
-            let reference = format!("{base_url}/Groups/{}", membership.group);
+            let reference = links.of_group(&membership.group);
             let facts = [
                 ("value", Some(membership.group.as_str())),
                 ("$ref", Some(reference.as_str())),
@@ -157,7 +179,7 @@ impl Output {
         &mut self,
         members: &[Member],
         part: &Part,
-        base_url: &str,
+        links: Links<'_>,
         first: bool,
     ) -> Result<()> {
         self.bytes.reserve(members.len().saturating_mul(180));
@@ -165,7 +187,7 @@ impl Output {
             if i > 0 || !first {
                 self.raw(",");
             }
-            let reference = format!("{base_url}/{}s/{}", member.kind, member.id);
+            let reference = links.of(&member.kind, &member.id);
             let facts = [
                 ("value", Some(member.id.as_str())),
                 ("$ref", Some(reference.as_str())),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Inner;
-use super::render::{MEMBER_PAGE, Output, Piece};
+use super::render::{Links, MEMBER_PAGE, Output, Piece};
 use crate::error::Result;
 use crate::http::Body;
 use crate::projection::Part;
@@ -76,7 +76,8 @@ impl<S: Store, D> Chunks<S, D> {
             .store
             .read(&self.tenant, |tx| tx.members(&group, Some(after), MEMBER_PAGE))?;
         let mut output = Output::default();
-        output.members(&members, &part, &self.base_url, false)?;
+        let links = Links { base_url: &self.base_url, registry: &self.inner.registry };
+        output.members(&members, &part, links, false)?;
         if let Some(last) = members.last()
             && members.len() == MEMBER_PAGE
         {

@@ -127,7 +127,8 @@ where
         let projection = Projection::new(&write.kind, &params.attributes, &params.excluded);
         let (version, location, output) = self.0.store.write(&call.caller.tenant, |tx| {
             let Outcome { resource } = self.0.execute(tx, call, write, dialect)?;
-            let (version, location) = (resource.version(), location(call.base_url, &resource));
+            let (version, location) =
+                (resource.version(), location(call.links.base_url, &resource));
             let output = match status {
                 Some(_) => Some(one(tx, call, resource, &projection)?),
                 None => None,
@@ -136,7 +137,7 @@ where
         })?;
         let response = match (status, output) {
             (Some(status), Some(output)) => {
-                let body = self.0.body(&call.caller.tenant, call.base_url, output);
+                let body = self.0.body(&call.caller.tenant, call.links.base_url, output);
                 Response { body, ..Response::message(status, Vec::new()) }
             }
             _ => Response { body: Body::Empty, ..Response::empty(204) },
