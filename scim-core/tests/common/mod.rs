@@ -38,10 +38,10 @@ impl Passwords for World {
     }
 }
 
-pub struct Client(Service<MemoryStore>, Preset);
+pub(crate) struct Client(Service<MemoryStore>, Preset);
 
 impl Client {
-    pub fn new(preset: Preset) -> Self {
+    pub(crate) fn new(preset: Preset) -> Self {
         let world = Arc::new(World(AtomicU64::new(1)));
         let env = Env { clock: world.clone(), ids: world.clone(), passwords: world };
         let registry = Registry::standard().unwrap();
@@ -49,7 +49,7 @@ impl Client {
         Self(Service::new(registry, MemoryStore::new(), Open, env, settings), preset)
     }
 
-    pub fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
+    pub(crate) fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
         let caller = Caller {
             tenant: Tenant::new("example"),
             actor: "token".into(),
@@ -67,13 +67,13 @@ impl Client {
         (response.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
     }
 
-    pub fn create(&self, endpoint: &str, body: &Value) -> Value {
+    pub(crate) fn create(&self, endpoint: &str, body: &Value) -> Value {
         let (status, made) = self.send("POST", endpoint, body);
         assert_eq!(status, 201, "{made}");
         made
     }
 
-    pub fn patch(&self, made: &Value, operations: Value) -> (u16, Value) {
+    pub(crate) fn patch(&self, made: &Value, operations: Value) -> (u16, Value) {
         let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
         let location = made["meta"]["location"].as_str().unwrap();
         let path = location.strip_prefix("https://example.com/v2").unwrap();
