@@ -30,6 +30,8 @@ pub struct DieselTransaction<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) store: &'a Inner,
     pub(super) tenant: &'a Tenant,
+    /// The database ended the transaction: nothing more may be done in it.
+    ended: bool,
 }
 
 impl std::fmt::Debug for DieselTransaction<'_> {
@@ -74,7 +76,7 @@ fn version_of(version: Version) -> Result<i64> {
 
 impl<'a> DieselTransaction<'a> {
     pub(super) fn new(conn: &'a mut Conn, store: &'a Inner, tenant: &'a Tenant) -> Self {
-        Self { conn, store, tenant }
+        Self { conn, store, tenant, ended: false }
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -443,7 +445,7 @@ impl Transaction for DieselTransaction<'_> {
             .text(self.tenant.as_str())
             .sql(" AND m.member_id IN (")
             .texts(ids.iter().map(|id| id.as_str()))
-            .sql(") UNION SELECT up.member_id, m.group_id, 0 FROM up JOIN members m ON m.org = ")
+            .sql(") UNION SELECT up.member_id, m.group_id, 0 FROM up CROSS JOIN members m WHERE m.org = ")
             .text(self.tenant.as_str())
             .sql(
                 " AND m.member_id = up.group_id) \
@@ -492,13 +494,19 @@ impl Transaction for DieselTransaction<'_> {
 
     fn nested<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         // A panic passes through here to the writer, whose own savepoint takes this one with it.
+        if self.ended {
+            return Err(Error::busy("The change could not be stored; try again"));
+        }
         self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
         let done = f(self);
         let end = match done {
             Ok(_) => "RELEASE inner_one",
             Err(_) => "ROLLBACK TO inner_one; RELEASE inner_one",
         };
-        self.conn.batch_execute(end).map_err(of)?;
+        if let Err(error) = self.conn.batch_execute(end) {
+            self.ended = true;
+            return Err(Error::busy("The change could not be stored; try again").with_source(error));
+        }
         done
     }
 }

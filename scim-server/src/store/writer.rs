@@ -65,27 +65,26 @@ impl Writer {
                 return Err(error);
             }
         };
-        let done = catch_unwind(AssertUnwindSafe(|| within(&mut state.conn, f)));
+        let (done, held) = within(&mut state.conn, f);
+        if !held {
+            state.abandon("the database ended the transaction");
+        }
         if let Some(batch) = &mut state.batch {
             batch.writes += 1;
         }
-        let committed = match self.leave_open(state) {
-            None => None,
-            Some(mut state) => {
-                let committed = state.commit();
-                self.hand_back(state);
-                Some(committed)
-            }
-        };
+        if let Some(mut state) = self.leave_open(state) {
+            // Whether it succeeds is told through the outcome, to this writer too.
+            let _ = state.commit();
+            self.hand_back(state);
+        }
         match done {
             Err(panic) => resume_unwind(panic),
-            // Nothing of it is in the batch, so the commit means nothing to it.
-            Ok(Err(error)) => Err(error),
-            Ok(Ok(value)) => {
-                committed.unwrap_or_else(|| outcome.wait()).map_err(|why| {
+            // A refusal waits too: what it rests on (a name that is taken) may be in this batch.
+            Ok(done) => {
+                outcome.wait().map_err(|why| {
                     Error::busy("The change could not be stored; try again").with_source(why)
                 })?;
-                Ok(value)
+                done
             }
         }
     }
@@ -156,6 +155,15 @@ impl State {
         Ok(outcome)
     }
 
+    /// The transaction is gone, or must go: nobody of the batch is told that its change is stored.
+    fn abandon(&mut self, why: &str) {
+        // There may be none to roll back.
+        let _ = self.conn.batch_execute("ROLLBACK");
+        if let Some(batch) = self.batch.take() {
+            batch.outcome.tell(Err(why.to_owned()));
+        }
+    }
+
     fn commit(&mut self) -> std::result::Result<(), String> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
         let committed = self.conn.batch_execute("COMMIT").map_err(|e| {
@@ -185,21 +193,55 @@ impl Outcome {
     }
 }
 
-/// Runs `f` in a savepoint: its error undoes what it did and nothing else.
-fn within<R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R>) -> Result<R> {
-    conn.batch_execute("SAVEPOINT one").map_err(of)?;
+/// Runs `f` in a savepoint: its error undoes what it did and nothing else. The savepoint may be gone by
+/// then: a full disk makes SQLite end the whole transaction. The second value says whether it held.
+fn within<R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R>) -> (Done<R>, bool) {
+    if let Err(error) = conn.batch_execute("SAVEPOINT one") {
+        return (Ok(Err(of(error))), false);
+    }
     let done = catch_unwind(AssertUnwindSafe(|| f(conn)));
-    match done {
-        Ok(Ok(value)) => {
-            conn.batch_execute("RELEASE one").map_err(of)?;
-            Ok(value)
+    let end = match &done {
+        Ok(Ok(_)) => conn.batch_execute("RELEASE one"),
+        _ => conn.batch_execute("ROLLBACK TO one; RELEASE one"),
+    };
+    match (done, end) {
+        (done, Ok(())) => (done, true),
+        (Err(panic), Err(_)) => (Err(panic), false),
+        (Ok(_), Err(error)) => {
+            let gone = Error::busy("The change could not be stored; try again").with_source(error);
+            (Ok(Err(gone)), false)
         }
-        other => {
-            conn.batch_execute("ROLLBACK TO one; RELEASE one").map_err(of)?;
-            match other {
-                Ok(done) => done,
-                Err(panic) => resume_unwind(panic),
-            }
-        }
+    }
+}
+
+/// What a closure returned, or its panic.
+type Done<R> = std::thread::Result<Result<R>>;
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection as _, SqliteConnection};
+    use scim_core::Kind;
+
+    use super::*;
+    use crate::store::statement::statement;
+
+    #[test]
+    fn a_full_disk_undoes_the_batch_and_nothing_of_it_is_stored() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE t (x TEXT); PRAGMA max_page_count = 40").unwrap();
+        let writer = Writer::new(conn, Duration::from_secs(5));
+        let insert = |conn: &mut Conn, n: usize| {
+            statement("INSERT INTO t VALUES (").text(&"x".repeat(n)).sql(")").execute(conn)
+        };
+        writer.write(|conn| insert(conn, 10)).unwrap();
+        let done = writer.write(|conn| {
+            insert(conn, 10)?;
+            insert(conn, 1_000_000)
+        });
+        assert_eq!(done.unwrap_err().kind(), Kind::Busy);
+        let rows = |conn: &mut Conn| statement("SELECT COUNT(*) FROM t").count(conn);
+        assert_eq!(writer.write(rows).unwrap(), 1);
+        writer.write(|conn| insert(conn, 10)).unwrap();
+        assert_eq!(writer.write(rows).unwrap(), 2);
     }
 }
