@@ -1,11 +1,13 @@
 //! [`Directory`]: the seam for what the hosting application says about organizations.
 
+use jiff::Timestamp;
+
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::resource::{Id, Resource};
 use crate::store::{Member, Transaction};
 
-/// A change about to be made.
+/// A change of a resource.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Change<'a> {
@@ -39,15 +41,36 @@ pub enum Change<'a> {
     },
 }
 
+/// Under which circumstances a change is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Occasion<'a> {
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// By which request.
+    pub request_id: &'a str,
+    /// When.
+    pub now: Timestamp,
+}
+
 /// The rules of the hosting application. Every way to change a resource (POST, PUT, PATCH, DELETE, each
 /// operation of a bulk request) reaches [`Directory::review`], inside the transaction that makes it.
 pub trait Directory<Tx: Transaction>: Send + Sync + 'static {
-    /// Approves or refuses a change.
+    /// Approves or refuses a request, reads included, before it looks at anything.
+    ///
+    /// # Errors
+    /// The refusal; the client gets this error.
+    fn admit(&self, caller: &Caller, tx: &mut Tx) -> Result<()> {
+        let _ = (caller, tx);
+        Ok(())
+    }
+
+    /// Approves or refuses a change. It has been made in the transaction already, so that what follows
+    /// from it can be seen; only a [`Change::Delete`] comes before the resource and its memberships go.
     ///
     /// # Errors
     /// The refusal; the transaction is undone and the client gets this error.
-    fn review(&self, change: &Change<'_>, caller: &Caller, tx: &mut Tx) -> Result<()> {
-        let _ = (change, caller, tx);
+    fn review(&self, change: &Change<'_>, on: &Occasion<'_>, tx: &mut Tx) -> Result<()> {
+        let _ = (change, on, tx);
         Ok(())
     }
 }

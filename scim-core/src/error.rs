@@ -53,12 +53,16 @@ pub enum Kind {
     RequestTimeout,
     /// 409 without a `scimType`.
     Conflict,
+    /// 410: it was there, and its time is over.
+    Gone,
     /// 412: `If-Match` names another version.
     PreconditionFailed,
     /// 413: the body, or the number of operations in it, is over the limit.
     PayloadTooLarge,
     /// 415: neither `application/scim+json` nor `application/json`.
     UnsupportedMediaType,
+    /// 422: understood, and not acceptable; the administrative API's, SCIM has 400 for it.
+    Unprocessable,
     /// 429: too many requests; `Retry-After` says when to come back.
     TooManyRequests,
     /// 500: a defect on this side; the source is logged, the client learns nothing of it.
@@ -92,9 +96,11 @@ impl Kind {
             Self::MethodNotAllowed => (405, None),
             Self::RequestTimeout => (408, None),
             Self::Conflict => (409, None),
+            Self::Gone => (410, None),
             Self::PreconditionFailed => (412, None),
             Self::PayloadTooLarge => (413, None),
             Self::UnsupportedMediaType => (415, None),
+            Self::Unprocessable => (422, None),
             Self::TooManyRequests => (429, None),
             Self::Internal => (500, None),
             Self::NotImplemented => (501, None),
@@ -123,13 +129,14 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: Kind,
     detail: String,
+    code: Option<&'static str>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// `detail` is for the client: which attribute, what is wrong with it, what was expected.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, detail: detail.into(), source: None }))
+        Self(Box::new(Inner { kind, detail: detail.into(), code: None, source: None }))
     }
 
     /// A defect on this side. `source` is for the log; the client sees a sentence without content.
@@ -166,6 +173,19 @@ impl Error {
     ) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Gives it a stable name, for programs. SCIM has `scimType` instead and doesn't show it.
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.0.code = Some(code);
+        self
+    }
+
+    /// The stable name, where it has one.
+    #[must_use]
+    pub fn code(&self) -> Option<&'static str> {
+        self.0.code
     }
 
     /// What went wrong.

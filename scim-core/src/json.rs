@@ -30,7 +30,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value> {
 ///
 /// # Errors
 /// As [`parse`].
-pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
+pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
     if body.is_empty() {
         return Err(Error::invalid_syntax("the request has no body; a JSON object is expected"));
     }

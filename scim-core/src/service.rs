@@ -81,6 +81,26 @@ where
         &self.0.store
     }
 
+    /// Reads in a transaction that the directory admits the caller to.
+    fn read<R>(&self, caller: &Caller, f: impl FnOnce(&mut S::Tx<'_>) -> Result<R>) -> Result<R> {
+        self.0.store.read(&caller.tenant, |tx| {
+            self.0.directory.admit(caller, tx)?;
+            f(tx)
+        })
+    }
+
+    /// Writes in a transaction that the directory admits the caller to.
+    fn change<R>(
+        &self,
+        caller: &Caller,
+        mut f: impl FnMut(&mut S::Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
+        self.0.store.write(&caller.tenant, |tx| {
+            self.0.directory.admit(caller, tx)?;
+            f(tx)
+        })
+    }
+
     fn dispatch(
         &self,
         caller: &Caller,
@@ -99,6 +119,9 @@ where
             return Err(Error::invalid_syntax(
                 "A GET has no body; send the parameters in the URL, or POST them to /.search",
             ));
+        }
+        if get && route.is_discovery() {
+            self.read(caller, |_| Ok(()))?;
         }
         let json = |value: Value| Response::message(200, value.to_string().into_bytes());
         match (request.method, route) {

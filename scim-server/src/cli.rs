@@ -10,10 +10,11 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
+use scim_core::org::DomainPolicy;
 
 use crate::config::{Common, Config, Serving};
 use crate::serve;
-use crate::store::{Domains, parse_scopes};
+use crate::store::parse_scopes;
 
 /// A SCIM 2.0 provisioning server. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -54,7 +55,7 @@ enum Org {
         name: String,
         /// Whose users it takes: those of any e-mail domain, or of claimed ones
         #[arg(long, default_value = "claimed")]
-        domains: Domains,
+        domains: DomainPolicy,
         #[command(flatten)]
         output: Output,
     },

@@ -24,6 +24,12 @@ pub struct Common {
     /// How log lines are written to standard error [default: text]
     #[arg(long, global = true, env = "SCIM_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
+    /// SCIM tokens that an organization may have at the same time [default: 2]
+    #[arg(long, global = true, env = "SCIM_TOKEN_LIMIT", value_name = "N")]
+    pub token_limit: Option<usize>,
+    /// The DNS server that is asked about claimed domains, like 9.9.9.9:53 [default: the system's]
+    #[arg(long, global = true, env = "SCIM_DNS_SERVER", value_name = "ADDRESS")]
+    pub dns_server: Option<SocketAddr>,
 }
 
 /// What serving takes.
@@ -63,6 +69,9 @@ pub struct Serving {
     /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title
     #[arg(long, env = "SCIM_INDEXED", value_name = "TYPE:PATH", value_delimiter = ',')]
     pub indexed: Option<Vec<String>>,
+    /// Seconds between two checks of a claimed domain's DNS record [default: 21600]
+    #[arg(long, env = "SCIM_DOMAIN_CHECK_INTERVAL", value_name = "SECONDS")]
+    pub domain_check_interval: Option<u64>,
     /// A URL of your documentation, shown in ServiceProviderConfig
     #[arg(long, env = "SCIM_DOCUMENTATION_URI", value_name = "URL")]
     pub documentation_uri: Option<String>,
@@ -74,6 +83,9 @@ pub struct Serving {
 struct File {
     database_url: Option<String>,
     log_format: Option<LogFormat>,
+    token_limit: Option<usize>,
+    dns_server: Option<SocketAddr>,
+    domain_check_interval: Option<u64>,
     listen: Option<SocketAddr>,
     public_url: Option<String>,
     base_path: Option<String>,
@@ -113,6 +125,10 @@ pub struct Config {
     pub head_timeout: Duration,
     /// Requests worked on at the same time.
     pub concurrency: usize,
+    /// The DNS server that is asked about claimed domains; the system's, if none is named.
+    pub dns_server: Option<SocketAddr>,
+    /// How often a claimed domain is checked.
+    pub domain_check_interval: Duration,
     /// For ServiceProviderConfig.
     pub documentation_uri: Option<String>,
 }
@@ -130,6 +146,7 @@ impl Config {
         let url = common.database_url.clone().or(file.database_url);
         let mut store = store::Options::new(url.as_deref().unwrap_or("sqlite:scim.db"));
         store.readers = serving.readers.or(file.readers).unwrap_or(store.readers);
+        store.token_limit = common.token_limit.or(file.token_limit).unwrap_or(store.token_limit);
         store.indexed = serving.indexed.or(file.indexed).unwrap_or_default();
         let base_path = serving.base_path.or(file.base_path).unwrap_or("/scim/v2".into());
         let seconds = |flag: Option<u64>, file: Option<u64>, default| {
@@ -150,6 +167,12 @@ impl Config {
             body_timeout: seconds(serving.body_timeout, file.body_timeout, 15),
             head_timeout: seconds(serving.head_timeout, file.head_timeout, 5),
             concurrency: serving.concurrency.or(file.concurrency).unwrap_or(64).max(1),
+            dns_server: common.dns_server.or(file.dns_server),
+            domain_check_interval: seconds(
+                serving.domain_check_interval,
+                file.domain_check_interval,
+                6 * 3600,
+            ),
             documentation_uri: serving.documentation_uri.or(file.documentation_uri),
         })
     }
@@ -171,6 +194,7 @@ impl Serving {
             concurrency: self.concurrency.or(other.concurrency),
             readers: self.readers.or(other.readers),
             indexed: self.indexed.or(other.indexed),
+            domain_check_interval: self.domain_check_interval.or(other.domain_check_interval),
             documentation_uri: self.documentation_uri.or(other.documentation_uri),
         }
     }

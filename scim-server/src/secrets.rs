@@ -32,3 +32,8 @@ pub(crate) fn random_bytes() -> Result<[u8; 32]> {
 pub(crate) fn digest(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(secret.as_bytes()))
 }
+
+/// The last four characters of a secret: enough to tell which it is.
+pub(crate) fn hint(secret: &str) -> String {
+    secret.chars().skip(secret.chars().count().saturating_sub(4)).collect()
+}

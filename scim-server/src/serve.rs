@@ -10,8 +10,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
-use scim_core::directory::Open;
 use scim_core::env::Env;
+use scim_core::org::{Cause, DomainPolicy, SharedSso};
 use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::{Handler, Service};
@@ -19,7 +19,7 @@ use scim_core::{Handler, Service};
 use crate::config::Config;
 use crate::http::{self, State};
 use crate::secrets::{random_bytes, random_id};
-use crate::store::{self, DieselStore, Domains, TokenSpec};
+use crate::store::{self, DieselStore, TokenSpec};
 use crate::{env, logging};
 
 /// How often the times of last use are written down.
@@ -52,7 +52,8 @@ pub fn open(options: &store::Options, documentation_uri: Option<String>) -> Resu
     let store = DieselStore::open(options, &registry)?;
     let settings = Settings { documentation_uri, ..Settings::new(cursor_key(&store)?) };
     let env = env::system();
-    let service = Service::new(registry, store.clone(), Open, env.clone(), settings);
+    let service =
+        Service::new(registry, store.clone(), SharedSso::new(env.clone()), env.clone(), settings);
     Ok(Opened { store, handler: Arc::new(service), env })
 }
 
@@ -124,14 +125,17 @@ fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> 
         return Ok(());
     }
     let now = opened.env.clock.now();
-    let organization = store.create_organization("Default", Domains::Any, now)?;
+    let organization = store.create_organization("Default", DomainPolicy::Any, &opened.env)?;
     let spec = TokenSpec {
         preset: Preset::Lenient,
         scopes: Scopes::ALL,
         user: None,
         expires: Some(now + FIRST_TOKEN),
     };
-    let (_, secret) = store.create_token(&organization.id, &spec, now)?;
+    let request_id = opened.env.ids.next();
+    let cause =
+        Cause { env: &opened.env, actor: store::OPERATOR, request_id: request_id.as_str(), now };
+    let (_, secret) = store.write_records(|tx| tx.create_token(&organization.id, &spec, &cause))?;
     println!("Made the organization \"{}\" ({}).", organization.name, organization.id);
     println!();
     println!("  Base URL:  {base}");

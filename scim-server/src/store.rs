@@ -1,19 +1,28 @@
 //! [`DieselStore`]: resources, organizations and tokens on SQLite.
 
+mod answers;
 mod connection;
+mod credentials;
 mod error;
+mod events;
+mod groups;
 mod index;
 mod migrate;
 mod narrow;
 mod organizations;
+mod records;
 mod search;
 mod statement;
+mod tables;
 mod tokens;
 mod transaction;
 mod writer;
 
+pub use credentials::{Credential, CredentialKind};
 pub use error::OpenError;
-pub use organizations::{Domains, Organization};
+pub use events::EventFilter;
+pub use groups::GroupSummary;
+pub use organizations::{OPERATOR, new_organization_id};
 pub use tokens::{Token, TokenSpec, parse_scopes, scopes_text};
 pub use transaction::DieselTransaction;
 
@@ -44,6 +53,8 @@ pub struct Options {
     pub budget: usize,
     /// Attributes to index beyond the standard ones, as `Type:path`, e.g. `User:title`.
     pub indexed: Vec<String>,
+    /// Tokens that an organization may have at the same time.
+    pub token_limit: usize,
 }
 
 impl Options {
@@ -56,6 +67,7 @@ impl Options {
             wait: Duration::from_secs(2),
             budget: 100_000,
             indexed: Vec::new(),
+            token_limit: 2,
         }
     }
 }
@@ -71,6 +83,7 @@ struct Inner {
     readers: Pool<Manager>,
     writer: Writer,
     facts: String,
+    token_limit: usize,
 }
 
 impl fmt::Debug for DieselStore {
@@ -104,6 +117,7 @@ impl DieselStore {
             readers,
             writer: Writer::new(writer, options.wait),
             facts,
+            token_limit: options.token_limit.max(1),
         }));
         store.0.reindex_if_planned_anew().map_err(|e| OpenError::of(&target, &e))?;
         Ok(store)

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use scim_core::event::Event;
+use scim_core::org::{Cause, DomainPolicy};
 use scim_core::resource::Id;
 use scim_core::store::{Member, Store, Tenant, Transaction};
 use scim_core::{Error, Kind, Result, testkit};
-use scim_server::store::{DieselStore, Domains, Options};
+use scim_server::store::{DieselStore, Options};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -108,16 +109,16 @@ fn r17_data_outlives_the_store_and_many_may_open_at_once() {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let now = "2026-01-01T00:00:00Z".parse().unwrap();
+    let env = scim_server::env::system();
     for (i, store) in stores.iter().enumerate() {
-        store.create_organization(&format!("org {i}"), Domains::Any, now).unwrap();
+        store.create_organization(&format!("org {i}"), DomainPolicy::Any, &env).unwrap();
     }
     drop(stores);
     let store = DieselStore::open(&options(&folder), &registry).unwrap();
     assert_eq!(store.organizations().unwrap().len(), 4);
     assert_eq!(
-        store.create_organization(" ", Domains::Any, now).unwrap_err().kind(),
-        Kind::InvalidValue
+        store.create_organization(" ", DomainPolicy::Any, &env).unwrap_err().kind(),
+        Kind::Unprocessable
     );
 }
 
@@ -161,20 +162,31 @@ fn tokens_are_found_by_their_secret_alone() {
     use scim_server::store::TokenSpec;
     let (_folder, store) = fresh();
     let now: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let organization = store.create_organization("Example", Domains::Claimed, now).unwrap();
+    let env = scim_server::env::system();
+    let cause = Cause { env: &env, actor: "operator", request_id: "r", now };
+    let organization =
+        store.create_organization("Example", DomainPolicy::Claimed, &env).unwrap().id;
     let spec = TokenSpec {
         preset: Preset::Entra,
         scopes: Scopes { bulk: false, ..Scopes::ALL },
         user: None,
         expires: Some(now + Duration::from_secs(60)),
     };
-    let (token, secret) = store.create_token(&organization.id, &spec, now).unwrap();
+    let create = |spec: &TokenSpec, org: &Tenant| {
+        store.write_records(|tx| tx.create_token(org, spec, &cause))
+    };
+    let (token, secret) = create(&spec, &organization).unwrap();
     assert_eq!(store.find_token(&secret).unwrap().as_ref(), Some(&token));
     assert_eq!(store.find_token("scim_x").unwrap(), None);
     assert!(token.is_live(now) && !token.is_live(now + Duration::from_secs(60)));
-    store.revoke_token(&organization.id, &token.id, now).unwrap();
+    create(&spec, &organization).unwrap();
+    assert_eq!(create(&spec, &organization).unwrap_err().code(), Some("token_limit"));
+    let revoke = |org: &Tenant| store.write_records(|tx| tx.revoke_token(org, &token.id, &cause));
+    revoke(&organization).unwrap();
     assert!(!store.find_token(&secret).unwrap().unwrap().is_live(now));
-    let unknown = store.revoke_token("org_other", &token.id, now).unwrap_err();
-    assert_eq!(unknown.kind(), Kind::NotFound);
-    assert_eq!(store.create_token("org_x", &spec, now).unwrap_err().kind(), Kind::NotFound);
+    create(&spec, &organization).unwrap();
+    assert_eq!(revoke(&Tenant::new("org_other")).unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(create(&spec, &Tenant::new("org_x")).unwrap_err().kind(), Kind::NotFound);
+    let bound = TokenSpec { user: Id::parse("nobody"), ..spec };
+    assert_eq!(create(&bound, &organization).unwrap_err().kind(), Kind::NotFound);
 }

@@ -104,7 +104,7 @@ where
         let mut errors = 0;
         for batch in units.chunks(BATCH) {
             // The closure may run again: what it decides goes into fresh values each time.
-            let (said, failures) = self.0.store.write(&call.caller.tenant, |tx| {
+            let (said, failures) = self.change(call.caller, |tx| {
                 let (mut said, mut failures) = (Vec::new(), failed.clone());
                 for unit in batch {
                     let so_far = errors + count_errors(&said);

@@ -10,7 +10,7 @@ use super::route::no_such;
 use super::write::{Action, Outcome, Write};
 use super::{Call, Inner};
 use crate::dialect::{Dialect, Normalizer};
-use crate::directory::{Change, Directory};
+use crate::directory::{Change, Directory, Occasion};
 use crate::error::{Kind, Result};
 use crate::event::Event;
 use crate::filter::{Compare, Op, Operand, Predicate};
@@ -80,7 +80,7 @@ impl<S, D> Inner<S, D> {
         if !members.is_empty() {
             tx.add_members(id, &members)?;
         }
-        self.directory.review(&Change::Create { new: &new, members: &members }, call.caller, tx)?;
+        self.review(tx, call, &Change::Create { new: &new, members: &members })?;
         let mut detail = json!({"attributes": names(new.document()?)});
         if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
             let ids: Vec<_> = members.iter().map(|m| m.id.as_str()).collect();
@@ -102,14 +102,14 @@ impl<S, D> Inner<S, D> {
         D: Directory<T>,
     {
         let Checked { document, secrets, members } = checked;
-        let delta = if old.kind().has_members() {
-            let members = members.unwrap_or_default();
+        let members = members.unwrap_or_default();
+        self.store_change(tx, call, old, (document, secrets), dialect, |tx, old, dialect| {
+            if !old.kind().has_members() {
+                return Ok(Delta::default());
+            }
             let members = self.resolve_members(tx, old.id(), &members, dialect)?;
-            self.replace_members(tx, old.id(), &members)?
-        } else {
-            Delta::default()
-        };
-        self.store_change(tx, call, old, document, secrets, &delta, dialect)
+            self.replace_members(tx, old.id(), &members)
+        })
     }
 
     fn execute_patch<T: Transaction>(
@@ -123,36 +123,39 @@ impl<S, D> Inner<S, D> {
     where
         D: Directory<T>,
     {
-        let delta = self.change_members(tx, old.id(), patch.member_changes(), dialect)?;
+        let change_members = |tx: &mut T, old: &Resource, dialect: &mut Dialect| {
+            self.change_members(tx, old.id(), patch.member_changes(), dialect)
+        };
         if patch.is_empty() {
+            let delta = change_members(tx, &old, dialect)?;
             return self.store_members_change(tx, call, old, &delta, dialect);
         }
         let kind = Arc::clone(old.kind());
         let (mut document, mut secrets) = (old.document()?.clone(), old.secrets().clone());
         patch.apply(&mut document, &mut secrets, &kind, dialect)?;
         let checked = kind.check(document, Intent::Patch(&old), dialect)?;
-        self.store_change(tx, call, old, checked.document, secrets, &delta, dialect)
+        self.store_change(tx, call, old, (checked.document, secrets), dialect, change_members)
     }
 
     /// Stores a new state if it differs from the old one: a write that changes nothing leaves version
-    /// and time as they are.
-    #[expect(clippy::too_many_arguments, reason = "each is a different part of the new state")]
+    /// and time as they are. Members change last, so that the directory reviews one step after the other:
+    /// a renamed group with the members that it had, then the members that come and go.
     fn store_change<T: Transaction>(
         &self,
         tx: &mut T,
         call: Call<'_>,
         old: Resource,
-        document: Map<String, Value>,
-        secrets: Map<String, Value>,
-        delta: &Delta,
+        (document, secrets): (Map<String, Value>, Map<String, Value>),
         dialect: &mut Dialect,
+        change_members: impl FnOnce(&mut T, &Resource, &mut Dialect) -> Result<Delta>,
     ) -> Result<Outcome>
     where
         D: Directory<T>,
     {
         let changed = changed_names(old.document()?, &document);
         if changed.is_empty() && secrets == *old.secrets() {
-            return self.store_members_change(tx, call, old, delta, dialect);
+            let delta = change_members(tx, &old, dialect)?;
+            return self.store_members_change(tx, call, old, &delta, dialect);
         }
         let new = Resource::new(
             Arc::clone(old.kind()),
@@ -163,8 +166,9 @@ impl<S, D> Inner<S, D> {
             secrets,
         )?;
         tx.update(&old, &new)?;
-        self.directory.review(&Change::Replace { old: &old, new: &new }, call.caller, tx)?;
-        self.review_members(tx, call, &new, delta)?;
+        self.review(tx, call, &Change::Replace { old: &old, new: &new })?;
+        let delta = change_members(tx, &new, dialect)?;
+        self.review_members(tx, call, &new, &delta)?;
         let mut detail = json!({"changed": changed});
         delta.describe(&mut detail);
         self.tell(tx, call, &new, verb(&old, &new)?, detail, dialect)?;
@@ -202,6 +206,14 @@ impl<S, D> Inner<S, D> {
         Ok(Outcome { resource: new })
     }
 
+    fn review<T: Transaction>(&self, tx: &mut T, call: Call<'_>, change: &Change<'_>) -> Result<()>
+    where
+        D: Directory<T>,
+    {
+        let Call { caller, request_id, now, .. } = call;
+        self.directory.review(change, &Occasion { caller, request_id, now }, tx)
+    }
+
     fn review_members<T: Transaction>(
         &self,
         tx: &mut T,
@@ -218,7 +230,7 @@ impl<S, D> Inner<S, D> {
         let (added, removed): (Vec<_>, Vec<_>) =
             (delta.added.iter().cloned().collect(), delta.removed.iter().cloned().collect());
         let change = Change::Members { group: group.id(), added: &added, removed: &removed };
-        self.directory.review(&change, call.caller, tx)
+        self.review(tx, call, &change)
     }
 
     fn execute_delete<T: Transaction>(
@@ -231,6 +243,7 @@ impl<S, D> Inner<S, D> {
         D: Directory<T>,
     {
         let groups = tx.groups_of(std::slice::from_ref(old.id()))?;
+        self.review(tx, call, &Change::Delete { old: &old })?;
         tx.delete(&old)?;
         // Its memberships went with it, so the groups that listed it have changed.
         if let Some(kind) = self.registry.types().iter().find(|kind| kind.has_members()) {
@@ -238,7 +251,6 @@ impl<S, D> Inner<S, D> {
                 tx.touch(kind, &membership.group, call.now)?;
             }
         }
-        self.directory.review(&Change::Delete { old: &old }, call.caller, tx)?;
         let left: Vec<_> = groups.iter().filter(|m| m.direct).map(|m| m.group.as_str()).collect();
         let detail = if left.is_empty() { json!({}) } else { json!({"left": left}) };
         self.tell(tx, call, &old, "deleted", detail, &Dialect::default())?;

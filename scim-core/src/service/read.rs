@@ -57,7 +57,7 @@ where
         may_read(call.caller)?;
         let projection = Projection::new(kind, &params.attributes, &params.excluded);
         let precondition = Precondition::of(request);
-        let found = self.0.store.read(&call.caller.tenant, |tx| {
+        let found = self.read(call.caller, |tx| {
             let resource = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
             precondition.check_match(resource.version())?;
             let version = resource.version();
@@ -91,7 +91,7 @@ where
         may_read(call.caller)?;
         let paging = self.paging(call, kinds, params)?;
         let plans = plans(kinds, params, &paging.window, dialect)?;
-        let output = self.0.store.read(&call.caller.tenant, |tx| {
+        let output = self.read(call.caller, |tx| {
             let (page, order) = mixed_page(tx, &plans)?;
             self.list(call, tx, &plans, &order, page, &paging)
         })?;

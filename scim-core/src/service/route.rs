@@ -65,6 +65,11 @@ impl Route {
         }
     }
 
+    /// Whether it tells about the service rather than about what is in it.
+    pub(super) fn is_discovery(&self) -> bool {
+        matches!(self, Self::ServiceProviderConfig | Self::ResourceTypes(_) | Self::Schemas(_))
+    }
+
     /// The methods that the endpoint has, for `Allow`.
     pub(super) fn methods(&self) -> &'static str {
         match self {

@@ -111,7 +111,7 @@ where
         may_write(call, kind)?;
         let (action, precondition) = (Action::Delete, Precondition::of(request));
         let write = Write { kind: Arc::clone(kind), id, action, precondition };
-        self.0.store.write(&call.caller.tenant, |tx| self.0.execute(tx, call, &write, dialect))?;
+        self.change(call.caller, |tx| self.0.execute(tx, call, &write, dialect))?;
         Ok(Response::empty(204))
     }
 
@@ -125,7 +125,7 @@ where
         dialect: &mut Dialect,
     ) -> Result<Response> {
         let projection = Projection::new(&write.kind, &params.attributes, &params.excluded);
-        let (version, location, output) = self.0.store.write(&call.caller.tenant, |tx| {
+        let (version, location, output) = self.change(call.caller, |tx| {
             let Outcome { resource } = self.0.execute(tx, call, write, dialect)?;
             let (version, location) =
                 (resource.version(), location(call.links.base_url, &resource));

@@ -1,5 +1,7 @@
 //! [`MemoryStore`]: the reference semantics of a [`Store`]. Everything is lost with the process.
 
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,7 +17,14 @@ use crate::store::unique::unique_keys;
 
 /// A store in memory. Clones share it. Writes of all organizations run one after another.
 #[derive(Debug, Clone, Default)]
-pub struct MemoryStore(Arc<RwLock<HashMap<Tenant, Directory>>>);
+pub struct MemoryStore(Arc<RwLock<World>>);
+
+/// All organizations.
+#[derive(Debug, Default)]
+struct World {
+    directories: HashMap<Tenant, Directory>,
+    tables: records::Tables,
+}
 
 /// What one organization holds.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +49,7 @@ impl MemoryStore {
     #[must_use]
     pub fn events(&self, tenant: &Tenant) -> Vec<Event> {
         let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        all.get(tenant).map(|directory| directory.events.clone()).unwrap_or_default()
+        all.directories.get(tenant).map(|d| d.events.clone()).unwrap_or_default()
     }
 }
 
@@ -52,10 +61,8 @@ impl Store for MemoryStore {
         tenant: &Tenant,
         f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let all = self.0.read().map_err(|_| poisoned())?;
-        let empty = Directory::default();
-        let directory = Access::Read(all.get(tenant).unwrap_or(&empty));
-        f(&mut MemoryTransaction { tenant, directory, undo: Vec::new() })
+        let world = self.0.read().map_err(|_| poisoned())?;
+        f(&mut MemoryTransaction::new(tenant, Access::Read(&world)))
     }
 
     fn write<R>(
@@ -63,9 +70,8 @@ impl Store for MemoryStore {
         tenant: &Tenant,
         mut f: impl FnMut(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        let mut all = self.0.write().map_err(|_| poisoned())?;
-        let directory = Access::Write(all.entry(tenant.clone()).or_default());
-        let mut tx = MemoryTransaction { tenant, directory, undo: Vec::new() };
+        let mut world = self.0.write().map_err(|_| poisoned())?;
+        let mut tx = MemoryTransaction::new(tenant, Access::Write(&mut world));
         let done = f(&mut tx);
         if done.is_err() {
             tx.roll_back(0)?;
@@ -80,25 +86,33 @@ fn poisoned() -> Error {
 
 #[derive(Debug)]
 enum Access<'a> {
-    Read(&'a Directory),
-    Write(&'a mut Directory),
+    Read(&'a World),
+    Write(&'a mut World),
 }
 
 /// A transaction of a [`MemoryStore`].
 #[derive(Debug)]
 pub struct MemoryTransaction<'a> {
-    tenant: &'a Tenant,
-    directory: Access<'a>,
-    undo: Vec<Undo>,
+    tenant: Tenant,
+    world: Access<'a>,
+    /// For an organization that holds nothing.
+    empty: Directory,
+    undo: Vec<(Tenant, Undo)>,
 }
 
 /// How to take back one step.
-#[derive(Debug)]
 enum Undo {
     Resource((String, Id), Option<Resource>),
     Unique((String, String, String), Option<Id>),
     Member(Id, Id, Option<Member>),
     Event,
+    Record(Box<dyn FnOnce(&mut records::Tables)>),
+}
+
+impl std::fmt::Debug for Undo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Undo")
+    }
 }
 
 impl Directory {
@@ -118,37 +132,56 @@ impl Directory {
     }
 }
 
+impl<'a> MemoryTransaction<'a> {
+    fn new(tenant: &Tenant, world: Access<'a>) -> Self {
+        let (tenant, empty) = (tenant.clone(), Directory::default());
+        Self { tenant, world, empty, undo: Vec::new() }
+    }
+}
+
 impl MemoryTransaction<'_> {
-    fn directory(&self) -> &Directory {
-        match &self.directory {
-            Access::Read(directory) => directory,
-            Access::Write(directory) => directory,
+    fn world(&self) -> &World {
+        match &self.world {
+            Access::Read(world) => world,
+            Access::Write(world) => world,
         }
     }
 
-    fn directory_mut(&mut self) -> Result<&mut Directory> {
-        match &mut self.directory {
+    fn world_mut(&mut self) -> Result<&mut World> {
+        match &mut self.world {
             Access::Read(_) => Err(Error::internal("a write in a read transaction")),
-            Access::Write(directory) => Ok(directory),
+            Access::Write(world) => Ok(world),
         }
+    }
+
+    fn directory(&self) -> &Directory {
+        self.world().directories.get(&self.tenant).unwrap_or(&self.empty)
+    }
+
+    fn directory_mut(&mut self) -> Result<&mut Directory> {
+        let tenant = self.tenant.clone();
+        Ok(self.world_mut()?.directories.entry(tenant).or_default())
+    }
+
+    fn note(&mut self, undo: Undo) {
+        self.undo.push((self.tenant.clone(), undo));
     }
 
     fn roll_back(&mut self, to: usize) -> Result<()> {
         while self.undo.len() > to {
-            let step = self.undo.pop();
-            let directory = self.directory_mut()?;
+            let Some((tenant, step)) = self.undo.pop() else { break };
+            let world = self.world_mut()?;
+            let directory = world.directories.entry(tenant).or_default();
             match step {
-                None => {}
-                Some(Undo::Event) => {
+                Undo::Event => {
                     directory.events.pop();
                 }
-                Some(Undo::Member(group, member, row)) => {
+                Undo::Member(group, member, row) => {
                     directory.set_member(&group, &member, row);
                 }
-                Some(Undo::Resource(key, before)) => {
-                    restore(&mut directory.resources, key, before);
-                }
-                Some(Undo::Unique(key, before)) => restore(&mut directory.unique, key, before),
+                Undo::Resource(key, before) => restore(&mut directory.resources, key, before),
+                Undo::Unique(key, before) => restore(&mut directory.unique, key, before),
+                Undo::Record(back) => back(&mut world.tables),
             }
         }
         Ok(())
@@ -160,7 +193,7 @@ impl MemoryTransaction<'_> {
             Some(resource) => resources.insert(key.clone(), resource),
             None => resources.remove(&key),
         };
-        self.undo.push(Undo::Resource(key, before));
+        self.note(Undo::Resource(key, before));
         Ok(())
     }
 
@@ -170,14 +203,14 @@ impl MemoryTransaction<'_> {
             Some(id) => unique.insert(key.clone(), id),
             None => unique.remove(&key),
         };
-        self.undo.push(Undo::Unique(key, before));
+        self.note(Undo::Unique(key, before));
         Ok(())
     }
 
     fn set_member(&mut self, group: &Id, member: &Id, row: Option<Member>) -> Result<bool> {
         let before = self.directory_mut()?.set_member(group, member, row);
         let was_there = before.is_some();
-        self.undo.push(Undo::Member(group.clone(), member.clone(), before));
+        self.note(Undo::Member(group.clone(), member.clone(), before));
         Ok(was_there)
     }
 
@@ -223,7 +256,7 @@ fn restore<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, before: Option<V>) {
 
 impl Transaction for MemoryTransaction<'_> {
     fn tenant(&self) -> &Tenant {
-        self.tenant
+        &self.tenant
     }
 
     fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {
@@ -377,7 +410,7 @@ impl Transaction for MemoryTransaction<'_> {
 
     fn append(&mut self, event: &Event) -> Result<()> {
         self.directory_mut()?.events.push(event.clone());
-        self.undo.push(Undo::Event);
+        self.note(Undo::Event);
         Ok(())
     }
 

@@ -2,13 +2,15 @@
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
+use scim_core::org::{Cause, Organization};
 use scim_core::resource::Id;
+use scim_core::store::Tenant;
 use serde_json::{Value, json};
 
 use super::{Format, Lifetime, Org, Output, Spec, Token};
 use crate::config::Config;
 use crate::serve::{self, Opened};
-use crate::store::{self, TokenSpec, scopes_text};
+use crate::store::{self, OPERATOR, TokenSpec, scopes_text};
 
 pub(super) fn migrate(config: &Config) -> Result<()> {
     let opened = serve::open(&config.store, None)?;
@@ -21,7 +23,7 @@ pub(super) fn org(config: &Config, command: Org) -> Result<()> {
     match command {
         Org::Create { name, domains, output } => {
             let organization = store
-                .create_organization(&name, domains, env.clock.now())
+                .create_organization(&name, domains, &env)
                 .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
             output.one(&organization_json(&organization));
         }
@@ -33,9 +35,9 @@ pub(super) fn org(config: &Config, command: Org) -> Result<()> {
     Ok(())
 }
 
-fn organization_json(organization: &store::Organization) -> Value {
+fn organization_json(organization: &Organization) -> Value {
     json!({
-        "id": organization.id,
+        "id": organization.id.as_str(),
         "name": organization.name,
         "domains": organization.domains.to_string(),
         "created": time(Some(organization.created)),
@@ -45,6 +47,8 @@ fn organization_json(organization: &store::Organization) -> Value {
 pub(super) fn token(config: &Config, command: Token) -> Result<()> {
     let Opened { store, env, .. } = serve::open(&config.store, None)?;
     let now = env.clock.now();
+    let request_id = env.ids.next();
+    let cause = Cause { env: &env, actor: OPERATOR, request_id: request_id.as_str(), now };
     match command {
         Token::Create { spec, output } => {
             let Spec { org, preset, expires_in: Lifetime(lifetime), scopes, user } = spec;
@@ -55,7 +59,7 @@ pub(super) fn token(config: &Config, command: Token) -> Result<()> {
             let expires = lifetime.map(|lifetime| now + lifetime);
             let spec = TokenSpec { preset, scopes, user, expires };
             let (token, secret) = store
-                .create_token(&org, &spec, now)
+                .write_records(|tx| tx.create_token(&Tenant::new(&org), &spec, &cause))
                 .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
             let mut shown = token_json(&token);
             if let Some(shown) = shown.as_object_mut() {
@@ -68,11 +72,13 @@ pub(super) fn token(config: &Config, command: Token) -> Result<()> {
         }
         Token::List { org, output } => {
             known(&store, &org)?;
-            let tokens = store.tokens(&org)?;
+            let tokens = store.read_records(|tx| tx.tokens(&Tenant::new(&org)))?;
             output.list(&tokens.iter().map(token_json).collect::<Vec<_>>());
         }
         Token::Revoke { org, id } => {
-            store.revoke_token(&org, &id, now).map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
+            store
+                .write_records(|tx| tx.revoke_token(&Tenant::new(&org), &id, &cause))
+                .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
             println!("Revoked {id}; it stops working within a second.");
         }
     }

@@ -7,7 +7,7 @@ use diesel::r2d2::{Error as R2d2Error, ManageConnection};
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, SqliteConnection};
 
-use super::error::OpenError;
+use super::error::{OpenError, is_passing};
 use super::statement::statement;
 
 /// The connection of every query. PostgreSQL will make it an enum.
@@ -15,6 +15,10 @@ pub(super) type Conn = SqliteConnection;
 
 /// The oldest SQLite without the WAL-reset corruption that two connections can meet.
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// How often a connection is tried that others keep from being prepared, and the time between.
+const OPENING_TRIES: u32 = 200;
+const OPENING_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
 
 /// Which database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +82,16 @@ pub(super) fn open(target: &Target, role: Role) -> Result<Conn, OpenError> {
              PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
         }
     };
-    conn.batch_execute(prepare).map_err(|e| fail(format!("{e}; {}", hint())))?;
+    // Switching a new file to the write-ahead log needs it for itself, and SQLite doesn't wait for that:
+    // when several processes start at once, one switches and the others find it done.
+    let mut tries = 0;
+    while let Err(error) = conn.batch_execute(prepare) {
+        tries += 1;
+        if tries >= OPENING_TRIES || !is_passing(&error) {
+            return Err(fail(format!("{error}; {}", hint())));
+        }
+        std::thread::sleep(OPENING_PAUSE);
+    }
     Ok(conn)
 }
 

@@ -17,7 +17,7 @@ pub(super) fn of(error: DieselError) -> Error {
 }
 
 /// Whether the same request may succeed later: locked, full, or an I/O error.
-fn is_passing(error: &DieselError) -> bool {
+pub(super) fn is_passing(error: &DieselError) -> bool {
     const PASSING: [&str; 6] = [
         "database is locked",
         "database table is locked",

@@ -1,119 +1,79 @@
-//! Organizations: the tenants.
+//! Organizations, for those who start from the store: the first start, the command line, tests.
 
-use std::fmt;
-use std::str::FromStr;
-
-use diesel::sql_types::{BigInt, Text};
+use diesel::prelude::*;
 use jiff::Timestamp;
-use scim_core::{Error, Result};
+use scim_core::Result;
+use scim_core::env::Env;
+use scim_core::org::linking::{self, NewOrganization};
+use scim_core::org::{Cause, DomainPolicy, OrgKind, Organization, Plan, Records as _};
+use scim_core::store::Tenant;
 
-use super::DieselStore;
-use super::statement::{Statement, statement};
+use super::error::of;
+use super::tables::attempts;
+use super::{DieselStore, DieselTransaction};
 use crate::secrets::random_id;
 
-/// An organization: what a token belongs to, and what its resources belong to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Organization {
-    /// The id, `org_…`.
-    pub id: String,
-    /// The name, for people.
-    pub name: String,
-    /// Whose users it takes.
-    pub domains: Domains,
-    /// When it was made.
-    pub created: Timestamp,
-}
+/// Who acts where nobody signed in: whoever runs the server.
+pub const OPERATOR: &str = "operator";
 
-/// Whose users an organization takes over SCIM.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Domains {
-    /// Those of every e-mail domain.
-    Any,
-    /// Those of domains that the organization has claimed and verified.
-    Claimed,
-}
-
-impl fmt::Display for Domains {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Any => "any",
-            Self::Claimed => "claimed",
-        })
-    }
-}
-
-impl FromStr for Domains {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "any" => Ok(Self::Any),
-            "claimed" => Ok(Self::Claimed),
-            _ => Err(format!("\"{text}\" is neither any nor claimed")),
-        }
-    }
-}
-
-type Row = (String, String, String, i64);
-
-fn select() -> Statement {
-    statement("SELECT id, name, domains, created FROM organizations")
-}
-
-fn organization((id, name, domains, created): Row) -> Result<Organization> {
-    Ok(Organization {
-        id,
-        name,
-        domains: domains.parse().map_err(|e: String| Error::internal(e))?,
-        created: Timestamp::from_millisecond(created).map_err(Error::internal)?,
-    })
+/// The id of a new organization.
+///
+/// # Errors
+/// If the system has no random numbers.
+pub fn new_organization_id() -> Result<Tenant> {
+    Ok(Tenant::new(&format!("org_{}", random_id()?)))
 }
 
 impl DieselStore {
-    /// Makes an organization.
+    /// Runs `f` on a snapshot of all organizations.
     ///
     /// # Errors
-    /// [`scim_core::Kind::InvalidValue`] for a name that is blank or longer than 256 characters.
+    /// What `f` returns.
+    pub fn read_records<R>(
+        &self,
+        f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let nobody = Tenant::new("");
+        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
+    }
+
+    /// Runs `f` as if alone, over all organizations. `Ok` only once what it did is durable.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    pub fn write_records<R>(
+        &self,
+        f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let nobody = Tenant::new("");
+        self.0.writer.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
+    }
+
+    /// Makes a regular organization without an owner.
+    ///
+    /// # Errors
+    /// A name that is blank, too long, or has control characters.
     pub fn create_organization(
         &self,
         name: &str,
-        domains: Domains,
-        now: Timestamp,
+        domains: DomainPolicy,
+        env: &Env,
     ) -> Result<Organization> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > 256 || name.chars().any(char::is_control) {
-            let detail =
-                "An organization's name has 1 to 256 characters, none of them a control character";
-            return Err(Error::invalid_value(detail));
-        }
-        let id = format!("org_{}", random_id()?);
-        self.0.writer.write(|conn| {
-            statement("INSERT INTO organizations (id, name, domains, created) VALUES (")
-                .text(&id)
-                .sql(", ")
-                .text(name)
-                .sql(", ")
-                .text(&domains.to_string())
-                .sql(", ")
-                .integer(now.as_millisecond())
-                .sql(")")
-                .execute(conn)
-        })?;
-        let created = Timestamp::from_millisecond(now.as_millisecond()).map_err(Error::internal)?;
-        Ok(Organization { id, name: name.to_owned(), domains, created })
+        let id = new_organization_id()?;
+        let now = env.clock.now();
+        let request_id = env.ids.next();
+        let cause = Cause { env, actor: OPERATOR, request_id: request_id.as_str(), now };
+        let (kind, plan, owner) = (OrgKind::Regular, Plan::Enterprise, None);
+        let new = NewOrganization { name, kind, plan, domains, owner };
+        self.write_records(|tx| linking::create(tx, id.clone(), &new, &cause))
     }
 
-    /// All organizations, the oldest first.
+    /// All organizations, in the order of their ids.
     ///
     /// # Errors
     /// From the database.
     pub fn organizations(&self) -> Result<Vec<Organization>> {
-        self.0.read(|conn| {
-            let rows: Vec<Row> = select()
-                .sql(" ORDER BY created, id")
-                .rows::<(Text, Text, Text, BigInt), _>(conn)?;
-            rows.into_iter().map(organization).collect()
-        })
+        self.read_records(|tx| tx.organizations(None, i32::MAX as usize))
     }
 
     /// The organization of that id.
@@ -121,12 +81,56 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn organization(&self, id: &str) -> Result<Option<Organization>> {
-        self.0.read(|conn| {
-            let rows: Vec<Row> = select()
-                .sql(" WHERE id = ")
-                .text(id)
-                .rows::<(Text, Text, Text, BigInt), _>(conn)?;
-            rows.into_iter().next().map(organization).transpose()
+        self.read_records(|tx| tx.organization(&Tenant::new(id)))
+    }
+
+    /// Notes one more try of `subject`, if there were fewer than `most` since `since`; tells whether it
+    /// may be made. Counted in the database: a try is a try on every instance.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn may_try(
+        &self,
+        subject: &str,
+        most: i64,
+        (since, now): (Timestamp, Timestamp),
+    ) -> Result<bool> {
+        let id = random_id()?;
+        self.0.writer.write(|conn| {
+            diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
+                .filter(attempts::at.lt(since.as_millisecond()))
+                .execute(conn)
+                .map_err(of)?;
+            let made: i64 = attempts::table
+                .filter(attempts::subject.eq(subject))
+                .count()
+                .get_result(conn)
+                .map_err(of)?;
+            if made >= most {
+                return Ok(false);
+            }
+            diesel::insert_into(attempts::table)
+                .values((
+                    attempts::subject.eq(subject),
+                    attempts::at.eq(now.as_millisecond()),
+                    attempts::id.eq(&id),
+                ))
+                .execute(conn)
+                .map_err(of)?;
+            Ok(true)
+        })
+    }
+
+    /// Forgets the tries of `subject`: one succeeded.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn forget_tries(&self, subject: &str) -> Result<()> {
+        self.0.writer.write(|conn| {
+            diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
+                .execute(conn)
+                .map_err(of)
+                .map(drop)
         })
     }
 }

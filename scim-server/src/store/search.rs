@@ -55,7 +55,7 @@ impl OrderKey {
 
 impl DieselTransaction<'_> {
     pub(super) fn search_page(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
-        let scope = Scope { tenant: self.tenant, kind, plan: &self.store.plan };
+        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
         let exact = condition.as_ref().is_none_or(|condition| condition.exact);
         match self.order(kind, query.sort.as_ref()) {

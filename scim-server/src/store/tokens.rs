@@ -5,12 +5,14 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
+use scim_core::org::{Cause, Records as _};
 use scim_core::resource::Id;
-use scim_core::{Error, Result};
+use scim_core::store::{Tenant, Transaction as _};
+use scim_core::{Error, Kind, Result};
 
-use super::DieselStore;
 use super::statement::{Statement, statement};
-use crate::secrets::{digest, random_id, random_secret};
+use super::{DieselStore, DieselTransaction};
+use crate::secrets::{digest, hint, random_id, random_secret};
 
 /// A token as it is known after it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,66 +140,135 @@ fn token(row: Row) -> Result<Token> {
     })
 }
 
-impl DieselStore {
+impl DieselTransaction<'_> {
     /// Makes a token; its secret is given once, here.
     ///
     /// # Errors
-    /// [`scim_core::Kind::NotFound`] if there is no such organization.
+    /// [`scim_core::Kind::NotFound`] if there is no such organization, or it has no such user; a conflict
+    /// if it has as many live tokens as it may.
     pub fn create_token(
-        &self,
-        organization: &str,
+        &mut self,
+        organization: &Tenant,
         spec: &TokenSpec,
-        now: Timestamp,
+        cause: &Cause<'_>,
     ) -> Result<(Token, String)> {
         if self.organization(organization)?.is_none() {
             let detail =
                 format!("There is no organization \"{organization}\"; org list shows them");
-            return Err(Error::not_found(detail));
+            return Err(Error::not_found(detail).with_code("not_found"));
+        }
+        if let Some(user) = &spec.user {
+            let known = self.within(organization, |tx| tx.identify(std::slice::from_ref(user)))?;
+            if known.iter().all(|known| known.kind != "User") {
+                let detail = format!("The organization has no user with the id \"{user}\"");
+                return Err(Error::not_found(detail).with_code("not_found"));
+            }
+        }
+        let live = self.tokens(organization)?.iter().filter(|t| t.is_live(cause.now)).count();
+        let most = self.store.token_limit;
+        if live >= most {
+            let detail = format!(
+                "The organization has {live} tokens, which is as many as it may have at the same time; \
+                 revoke one first"
+            );
+            return Err(Error::new(Kind::Conflict, detail).with_code("token_limit"));
         }
         let secret = format!("scim_{}", random_secret()?);
-        let id = format!("tok_{}", random_id()?);
-        let hint: String = secret.chars().skip(secret.chars().count().saturating_sub(4)).collect();
-        let millisecond = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond);
-        self.0.writer.write(|conn| {
-            statement(
-                "INSERT INTO tokens (org, id, digest, hint, preset, scopes, user_id, created, expires) \
-                 VALUES (",
-            )
-            .text(organization)
-            .sql(", ")
-            .text(&id)
-            .sql(", ")
-            .text(&digest(&secret))
-            .sql(", ")
-            .text(&hint)
-            .sql(", ")
-            .text(spec.preset.name())
-            .sql(", ")
-            .text(&scopes_text(spec.scopes))
-            .sql(", ")
-            .optional_text(spec.user.as_ref().map(Id::as_str))
-            .sql(", ")
-            .integer(now.as_millisecond())
-            .sql(", ")
-            .optional_integer(millisecond(spec.expires))
-            .sql(")")
-            .execute(conn)
-        })?;
         let token = Token {
-            organization: organization.to_owned(),
-            id,
-            hint,
+            organization: organization.as_str().to_owned(),
+            id: format!("tok_{}", random_id()?),
+            hint: hint(&secret),
             preset: spec.preset,
             scopes: spec.scopes,
             user: spec.user.clone(),
-            created: now,
+            created: cause.now,
             expires: spec.expires,
             revoked: None,
             last_used: None,
         };
+        let millisecond = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond);
+        statement(
+            "INSERT INTO tokens (org, id, digest, hint, preset, scopes, user_id, created, expires) \
+             VALUES (",
+        )
+        .text(&token.organization)
+        .sql(", ")
+        .text(&token.id)
+        .sql(", ")
+        .text(&digest(&secret))
+        .sql(", ")
+        .text(&token.hint)
+        .sql(", ")
+        .text(spec.preset.name())
+        .sql(", ")
+        .text(&scopes_text(spec.scopes))
+        .sql(", ")
+        .optional_text(spec.user.as_ref().map(Id::as_str))
+        .sql(", ")
+        .integer(cause.now.as_millisecond())
+        .sql(", ")
+        .optional_integer(millisecond(spec.expires))
+        .sql(")")
+        .execute(self.conn)?;
+        self.tell_of_token(organization, "scim_token.created", &token.id, cause)?;
         Ok((token, secret))
     }
 
+    fn tell_of_token(
+        &mut self,
+        organization: &Tenant,
+        event: &str,
+        id: &str,
+        cause: &Cause<'_>,
+    ) -> Result<()> {
+        let target = Id::parse(id).ok_or_else(|| Error::internal("a token's id that is none"))?;
+        cause.tell(self, organization, event, &target, serde_json::json!({}))
+    }
+
+    /// The tokens of an organization, the oldest first.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn tokens(&mut self, organization: &Tenant) -> Result<Vec<Token>> {
+        let rows: Vec<Row> = select()
+            .sql(" WHERE org = ")
+            .text(organization.as_str())
+            .sql(" ORDER BY created, id")
+            .rows::<Columns, _>(self.conn)?;
+        rows.into_iter().map(token).collect()
+    }
+
+    /// Revokes a token. Revoking it again changes nothing.
+    ///
+    /// # Errors
+    /// [`scim_core::Kind::NotFound`] if the organization has no such token.
+    pub fn revoke_token(
+        &mut self,
+        organization: &Tenant,
+        id: &str,
+        cause: &Cause<'_>,
+    ) -> Result<Token> {
+        let known = |tx: &mut Self| Ok(tx.tokens(organization)?.into_iter().find(|t| t.id == id));
+        let token = known(self)?.ok_or_else(|| {
+            let detail = format!("The organization has no token \"{id}\"; token list shows them");
+            Error::not_found(detail).with_code("not_found")
+        })?;
+        if token.revoked.is_some() {
+            return Ok(token);
+        }
+        statement("UPDATE tokens SET revoked = ")
+            .integer(cause.now.as_millisecond())
+            .sql(" WHERE org = ")
+            .text(organization.as_str())
+            .sql(" AND id = ")
+            .text(id)
+            .execute(self.conn)?;
+        self.tell_of_token(organization, "scim_token.revoked", id, cause)?;
+        Ok(Token { revoked: Some(cause.now), ..token })
+    }
+}
+
+impl DieselStore {
     /// The token with that secret, live or not.
     ///
     /// # Errors
@@ -208,43 +279,6 @@ impl DieselStore {
             let rows: Vec<Row> =
                 select().sql(" WHERE digest = ").text(&digest).rows::<Columns, _>(conn)?;
             rows.into_iter().next().map(token).transpose()
-        })
-    }
-
-    /// The tokens of an organization, the oldest first.
-    ///
-    /// # Errors
-    /// From the database.
-    pub fn tokens(&self, organization: &str) -> Result<Vec<Token>> {
-        self.0.read(|conn| {
-            let rows: Vec<Row> = select()
-                .sql(" WHERE org = ")
-                .text(organization)
-                .sql(" ORDER BY created, id")
-                .rows::<Columns, _>(conn)?;
-            rows.into_iter().map(token).collect()
-        })
-    }
-
-    /// Revokes a token. Revoking it again changes nothing.
-    ///
-    /// # Errors
-    /// [`scim_core::Kind::NotFound`] if the organization has no such token.
-    pub fn revoke_token(&self, organization: &str, id: &str, now: Timestamp) -> Result<()> {
-        self.0.writer.write(|conn| {
-            let changed = statement("UPDATE tokens SET revoked = COALESCE(revoked, ")
-                .integer(now.as_millisecond())
-                .sql(") WHERE org = ")
-                .text(organization)
-                .sql(" AND id = ")
-                .text(id)
-                .execute(conn)?;
-            if changed == 0 {
-                let detail =
-                    format!("The organization has no token \"{id}\"; token list shows them");
-                return Err(Error::not_found(detail));
-            }
-            Ok(())
         })
     }
 

@@ -23,13 +23,13 @@ use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
 
 /// Values in one statement; SQLite takes 32,766.
-const LIST: usize = 500;
+pub(super) const LIST: usize = 500;
 
 /// A transaction of a [`super::DieselStore`].
 pub struct DieselTransaction<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) store: &'a Inner,
-    pub(super) tenant: &'a Tenant,
+    pub(super) tenant: Tenant,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
 }
@@ -75,8 +75,8 @@ fn version_of(version: Version) -> Result<i64> {
 }
 
 impl<'a> DieselTransaction<'a> {
-    pub(super) fn new(conn: &'a mut Conn, store: &'a Inner, tenant: &'a Tenant) -> Self {
-        Self { conn, store, tenant, ended: false }
+    pub(super) fn new(conn: &'a mut Conn, store: &'a Inner, tenant: &Tenant) -> Self {
+        Self { conn, store, tenant: tenant.clone(), ended: false }
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -263,6 +263,33 @@ impl<'a> DieselTransaction<'a> {
             .map(drop)
     }
 
+    /// The groups that a group lists as members.
+    pub(super) fn member_groups(&mut self, group: &Id) -> Result<Vec<Id>> {
+        // 'Group' is spelled out for the sake of the index that has only those.
+        let rows: Vec<String> = statement("SELECT member_id FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND kind = 'Group' ORDER BY member_id")
+            .rows::<Text, _>(self.conn)?;
+        rows.iter().map(|id| id_of(id)).collect()
+    }
+
+    /// Removes all that the organization's directory holds, and its tokens.
+    pub(super) fn clear_directory(&mut self) -> Result<()> {
+        const CLEAR: [&str; 5] = [
+            "DELETE FROM resources WHERE org = ",
+            "DELETE FROM resource_counts WHERE org = ",
+            "DELETE FROM unique_keys WHERE org = ",
+            "DELETE FROM attribute_keys WHERE org = ",
+            "DELETE FROM tokens WHERE org = ",
+        ];
+        for sql in CLEAR {
+            statement(sql).text(self.tenant.as_str()).execute(self.conn)?;
+        }
+        Ok(())
+    }
+
     /// The name of the type whose members are rows.
     fn group_kind(&self) -> String {
         let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
@@ -279,7 +306,7 @@ fn secrets_of(resource: &Resource) -> Result<Option<String>> {
 
 impl Transaction for DieselTransaction<'_> {
     fn tenant(&self) -> &Tenant {
-        self.tenant
+        &self.tenant
     }
 
     fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {

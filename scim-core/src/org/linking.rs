@@ -1,0 +1,495 @@
+//! Linking codes, linking and unlinking, SCIM Names.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::people::{accounts_below, matching_group, put_grant, settle_all};
+use super::roles::settle;
+use super::{
+    Cause, CodeState, DomainPolicy, Link, LinkingCode, Movement, OrgKind, Organization, Plan,
+    Records, Refusal, Role, ScimName, Source, What, people, tell,
+};
+use crate::error::{Error, Result};
+use crate::resource::Id;
+use crate::store::Tenant;
+
+/// Linked organizations read at a time.
+const PAGE: usize = 500;
+
+/// The organization of that id.
+///
+/// # Errors
+/// [`crate::Kind::NotFound`]
+pub fn organization<R: Records>(tx: &mut R, id: &Tenant) -> Result<Organization> {
+    tx.organization(id)?.ok_or_else(no_organization)
+}
+
+/// The refusal of an organization that isn't there, or not for the caller.
+#[must_use]
+pub fn no_organization() -> Error {
+    Error::not_found("There is no such organization, or it is not for you to see")
+        .with_code("not_found")
+}
+
+pub(super) fn target(org: &Tenant) -> Result<Id> {
+    Id::parse(org.as_str()).ok_or_else(|| Error::internal("an organization's id that is none"))
+}
+
+/// What a new organization is to be.
+#[derive(Debug, Clone)]
+pub struct NewOrganization<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it is.
+    pub kind: OrgKind,
+    /// What was bought.
+    pub plan: Plan,
+    /// Whose users it takes.
+    pub domains: DomainPolicy,
+    /// Who owns it.
+    pub owner: Option<&'a Id>,
+}
+
+/// Makes an organization; its owner is its creator.
+///
+/// # Errors
+/// [`Refusal::InvalidName`]
+pub fn create<R: Records>(
+    tx: &mut R,
+    id: Tenant,
+    new: &NewOrganization<'_>,
+    cause: &Cause<'_>,
+) -> Result<Organization> {
+    let organization = Organization {
+        plan: new.plan,
+        domains: new.domains,
+        ..Organization::new(id, new.name, new.kind, cause.now)?
+    };
+    tx.put_organization(&organization)?;
+    let org = &organization.id;
+    let name = match new.kind {
+        OrgKind::Regular => "organization.created",
+        OrgKind::Admin => "admin_organization.created",
+    };
+    cause.tell(tx, org, name, &target(org)?, json!({"after": {"name": organization.name}}))?;
+    if let Some(owner) = new.owner {
+        put_grant(tx, org, owner, Source::Creator, None, cause.now)?;
+        tx.put_role(org, owner, Role::Owner)?;
+        let movement = |what| Movement {
+            org: org.clone(),
+            account: owner.clone(),
+            source: Source::Creator,
+            what,
+        };
+        let role = What::RoleChanged(Role::Member, Role::Owner);
+        tell(tx, cause, name, &[movement(What::Granted), movement(role)])?;
+    }
+    Ok(organization)
+}
+
+/// Deletes an organization with its directory, tokens, codes and claims. A linked one is unlinked first;
+/// its group stays, and matches nothing.
+///
+/// # Errors
+/// [`Refusal::HasLinkedOrganizations`]
+pub fn delete<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    cause: &Cause<'_>,
+) -> Result<Vec<Movement>> {
+    let org = &organization.id;
+    if organization.is_admin() && !tx.linked(org, None, 1)?.is_empty() {
+        return Err(Refusal::HasLinkedOrganizations
+            .because("Organizations are linked to this one; unlink them first"));
+    }
+    let movements = match organization.link {
+        Some(_) => unlink(tx, organization, Members::Remove, cause)?,
+        None => Vec::new(),
+    };
+    tx.remove_organization(org)?;
+    let name =
+        if organization.is_admin() { "admin_organization.deleted" } else { "organization.deleted" };
+    cause.tell(tx, org, name, &target(org)?, json!({"before": {"name": organization.name}}))?;
+    Ok(movements)
+}
+
+/// Keeps a new linking code: `id` and `digest` are the caller's, who shows the code once.
+///
+/// # Errors
+/// [`Refusal::NotAnAdminOrg`], [`Refusal::PlanRequired`], [`Refusal::LinkCodeLimit`]
+pub fn issue<R: Records>(
+    tx: &mut R,
+    admin: &Organization,
+    (digest, hint): (&str, &str),
+    (note, intended): (Option<String>, Option<Tenant>),
+    cause: &Cause<'_>,
+) -> Result<LinkingCode> {
+    admin.require_admin()?;
+    admin.require_enterprise()?;
+    let live = tx.codes(&admin.id)?.iter().filter(|code| code.is_live(cause.now)).count();
+    if live >= LinkingCode::MOST_LIVE {
+        return Err(Refusal::LinkCodeLimit.because(format!(
+            "{} linking codes are waiting to be used; revoke some first",
+            LinkingCode::MOST_LIVE
+        )));
+    }
+    let code = LinkingCode {
+        org: admin.id.clone(),
+        id: people::new_id("code", cause)?,
+        digest: digest.to_owned(),
+        hint: hint.to_owned(),
+        note,
+        intended,
+        created: cause.now,
+        created_by: cause.actor.to_owned(),
+        expires: cause.now + LinkingCode::LIFETIME,
+        state: CodeState::Issued,
+    };
+    tx.put_code(&code)?;
+    cause.tell(tx, &admin.id, "link_code.issued", &code.id, json!({"ends_in": hint}))?;
+    Ok(code)
+}
+
+/// Revokes a code that wasn't used. Revoking it again changes nothing.
+///
+/// # Errors
+/// [`crate::Kind::NotFound`]; [`Refusal::LinkCodeRedeemed`] if it was used.
+pub fn revoke<R: Records>(
+    tx: &mut R,
+    admin: &Organization,
+    id: &Id,
+    cause: &Cause<'_>,
+) -> Result<LinkingCode> {
+    let code = tx.codes(&admin.id)?.into_iter().find(|code| code.id == *id);
+    let code = code.ok_or_else(|| {
+        Error::not_found("The organization has no such linking code").with_code("not_found")
+    })?;
+    match code.state {
+        CodeState::Revoked { .. } => return Ok(code),
+        CodeState::Redeemed { .. } => {
+            return Err(Refusal::LinkCodeRedeemed
+                .because("The code has been used; unlink the organization instead"));
+        }
+        CodeState::Issued => {}
+    }
+    let code = LinkingCode { state: CodeState::Revoked { at: cause.now }, ..code };
+    tx.put_code(&code)?;
+    cause.tell(tx, &admin.id, "link_code.revoked", &code.id, json!({}))?;
+    Ok(code)
+}
+
+/// What linking would do, before it is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// The Admin Organization.
+    pub admin: Organization,
+    /// The domains that it has verified.
+    pub domains: Vec<String>,
+    /// Whether its single sign-on is enabled, and whether it is required.
+    pub sso: (bool, bool),
+    /// Members of the organization whose addresses are in none of those domains.
+    pub members_outside: u64,
+    /// Claims of the organization that would be hidden.
+    pub hidden_domains: Vec<String>,
+    /// Groups of the Admin Organization that no linked organization's SCIM Name matches, some of them.
+    pub free_groups: Vec<String>,
+    /// What to mind.
+    pub warnings: Vec<&'static str>,
+}
+
+/// The code with that digest, if `organization` may redeem it.
+///
+/// # Errors
+/// Why not.
+pub fn redeemable<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    digest: &str,
+    cause: &Cause<'_>,
+) -> Result<LinkingCode> {
+    let code = tx.code_by_digest(digest)?.ok_or_else(LinkingCode::invalid)?;
+    code.check(&organization.id, cause.now)?;
+    Ok(code)
+}
+
+/// Links an organization with a code; gives what that changed and what to mind.
+///
+/// # Errors
+/// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`].
+pub fn link<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    digest: &str,
+    scim_name: Option<ScimName>,
+    cause: &Cause<'_>,
+) -> Result<(Organization, Vec<Movement>)> {
+    let org = &organization.id;
+    let found = tx.code_by_digest(digest)?;
+    // The same organization asks again for what it has: no second link, no second event.
+    if let (Some(code), Some(there)) = (&found, &organization.link)
+        && matches!(&code.state, CodeState::Redeemed { by, .. } if by == org)
+        && there.admin == code.org
+    {
+        return Ok((organization.clone(), Vec::new()));
+    }
+    organization.require_linkable()?;
+    let code = redeemable(tx, organization, digest, cause)?;
+    let admin = self::organization(tx, &code.org)?;
+    admin.require_enterprise()?;
+    let link = Link {
+        admin: admin.id.clone(),
+        scim_name: None,
+        since: cause.now,
+        by: cause.actor.to_owned(),
+    };
+    let linked = Organization { link: Some(link), ..organization.clone() };
+    tx.put_organization(&linked)?;
+    let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
+    tx.put_code(&LinkingCode { state, ..code.clone() })?;
+    let about =
+        |other: &Organization| json!({"other_org": other.id.as_str(), "code": code.id.as_str()});
+    cause.tell(
+        tx,
+        &admin.id,
+        "link_code.redeemed",
+        &code.id,
+        json!({"other_org": org.as_str()}),
+    )?;
+    cause.tell(tx, org, "organization.linked", &target(org)?, about(&admin))?;
+    cause.tell(tx, &admin.id, "organization.linked", &target(org)?, about(organization))?;
+    cause.tell(tx, org, "scim_directory.dormant", &target(org)?, json!({}))?;
+    match scim_name {
+        None => Ok((linked, Vec::new())),
+        Some(name) => {
+            let (mut named, movements) =
+                set_scim_names(tx, &admin, &[(org.clone(), Some(name))], cause)?;
+            Ok((named.pop().unwrap_or(linked), movements))
+        }
+    }
+}
+
+/// What becomes of members by a group when their organization is unlinked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Members {
+    /// They stay, as if added by hand.
+    Keep,
+    /// They go, unless they are members for another reason.
+    Remove,
+}
+
+/// Unlinks an organization: its own settings, claims and directory count again as they were.
+///
+/// # Errors
+/// [`Refusal::NotLinked`]
+pub fn unlink<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    members: Members,
+    cause: &Cause<'_>,
+) -> Result<Vec<Movement>> {
+    let link = organization.require_link()?.clone();
+    let org = &organization.id;
+    let mut movements = Vec::new();
+    let group = matching_group(tx, organization)?;
+    let mut keep = Vec::new();
+    if let Some(group) = &group {
+        let bindings = tx.within(&link.admin, |tx| accounts_below(tx, group))?;
+        let movement = |account: &Id, source, what| Movement {
+            org: org.clone(),
+            account: account.clone(),
+            source,
+            what,
+        };
+        let source = || Source::Group(group.clone());
+        movements
+            .extend(bindings.iter().map(|b| movement(&b.account, source(), What::GrantRemoved)));
+        if members == Members::Keep {
+            let label = tx.within(&link.admin, |tx| tx.identify(std::slice::from_ref(group)))?;
+            let label = label.into_iter().next().and_then(|g| g.label).unwrap_or_default();
+            for binding in &bindings {
+                let manual = tx.grants(org, &binding.account)?;
+                if manual.iter().all(|grant| grant.source != Source::Manual) {
+                    keep.push((binding.account.clone(), format!("detached from {label}")));
+                    movements.push(movement(&binding.account, Source::Manual, What::Granted));
+                }
+            }
+        }
+    }
+    for (account, note) in keep {
+        put_grant(tx, org, &account, Source::Manual, Some(note), cause.now)?;
+    }
+    let before = link.scim_name.as_ref().map(ScimName::as_str);
+    tx.put_organization(&Organization { link: None, ..organization.clone() })?;
+    movements.extend(settle(tx, org, false, cause.now)?);
+    let how = match members {
+        Members::Keep => "keep",
+        Members::Remove => "remove",
+    };
+    let about = |other: &Tenant| json!({"other_org": other.as_str(), "before": {"scim_name": before}, "members": how});
+    tell(tx, cause, "organization.unlinked", &movements)?;
+    cause.tell(tx, org, "organization.unlinked", &target(org)?, about(&link.admin))?;
+    cause.tell(tx, &link.admin, "organization.unlinked", &target(org)?, about(org))?;
+    cause.tell(tx, org, "scim_directory.activated", &target(org)?, json!({}))?;
+    Ok(movements)
+}
+
+/// Sets the SCIM Names of several linked organizations at once, so that two can be exchanged.
+///
+/// # Errors
+/// [`Refusal::ScimNameTaken`], naming the organization that has it; [`crate::Kind::NotFound`].
+pub fn set_scim_names<R: Records>(
+    tx: &mut R,
+    admin: &Organization,
+    names: &[(Tenant, Option<ScimName>)],
+    cause: &Cause<'_>,
+) -> Result<(Vec<Organization>, Vec<Movement>)> {
+    admin.require_admin()?;
+    let mut before = Vec::new();
+    for (id, _) in names {
+        let linked = tx.organization(id)?.filter(|o| o.governed_by() == &admin.id && o.is_linked());
+        let linked = linked.ok_or_else(no_organization)?;
+        if before.iter().any(|(other, _): &(Organization, Option<Id>)| other.id == linked.id) {
+            return Err(
+                Refusal::InvalidName.because("An organization is named twice in one request")
+            );
+        }
+        let group = matching_group(tx, &linked)?;
+        before.push((linked, group));
+    }
+    // All names are let go before any is taken.
+    let renamed = |organization: &Organization, name: Option<ScimName>| {
+        let link = organization.link.clone().map(|link| Link { scim_name: name, ..link });
+        Organization { link, ..organization.clone() }
+    };
+    let same = |organization: &Organization, name: &Option<ScimName>| {
+        organization.link.as_ref().map(|link| &link.scim_name) == Some(name)
+    };
+    for (organization, _) in &before {
+        tx.put_organization(&renamed(organization, None))?;
+    }
+    let (mut after, mut movements) = (Vec::new(), Vec::new());
+    for ((organization, group), (_, name)) in before.iter().zip(names) {
+        if let Some(name) = name
+            && let Some(other) = tx.linked_by_name(&admin.id, name.key())?
+        {
+            return Err(Refusal::ScimNameTaken.because(format!(
+                "\"{}\" has the SCIM Name \"{}\"; to exchange two names send both in one request",
+                other.name,
+                name.as_str()
+            )));
+        }
+        let new = renamed(organization, name.clone());
+        tx.put_organization(&new)?;
+        if !same(organization, name) {
+            let old = organization.link.as_ref().and_then(|link| link.scim_name.as_ref());
+            let event = match (old, name) {
+                (None, _) => "scim_name.set",
+                (Some(_), Some(_)) => "scim_name.changed",
+                (Some(_), None) => "scim_name.cleared",
+            };
+            let detail = json!({
+                "before": old.map(ScimName::as_str),
+                "after": name.as_ref().map(ScimName::as_str),
+            });
+            for org in [&admin.id, &organization.id] {
+                cause.tell(tx, org, event, &target(&organization.id)?, detail.clone())?;
+            }
+            let now = matching_group(tx, &new)?;
+            if now != *group {
+                movements.extend(regroup(tx, admin, &new, group.as_ref(), now.as_ref())?);
+            }
+        }
+        after.push(new);
+    }
+    settle_all(tx, &mut movements, false, cause.now)?;
+    tell(tx, cause, "scim_name.changed", &movements)?;
+    Ok((after, movements))
+}
+
+/// The members that one group gave go, those that another gives come.
+fn regroup<R: Records>(
+    tx: &mut R,
+    admin: &Organization,
+    organization: &Organization,
+    before: Option<&Id>,
+    after: Option<&Id>,
+) -> Result<Vec<Movement>> {
+    let mut movements = Vec::new();
+    for (group, came) in [(before, false), (after, true)] {
+        let Some(group) = group else { continue };
+        for binding in tx.within(&admin.id, |tx| accounts_below(tx, group))? {
+            let what = match (came, binding.active) {
+                (false, _) => What::GrantRemoved,
+                (true, true) => What::Granted,
+                (true, false) => What::GrantedSuspended,
+            };
+            let (org, account) = (organization.id.clone(), binding.account);
+            movements.push(Movement { org, account, source: Source::Group(group.clone()), what });
+        }
+    }
+    Ok(movements)
+}
+
+/// What linking an organization with a code would do.
+///
+/// # Errors
+/// As [`link`].
+pub fn preview<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    digest: &str,
+    free_groups: Vec<String>,
+    cause: &Cause<'_>,
+) -> Result<Preview> {
+    organization.require_linkable()?;
+    let code = redeemable(tx, organization, digest, cause)?;
+    let admin = self::organization(tx, &code.org)?;
+    let verified: BTreeSet<String> = tx
+        .domains(&admin.id)?
+        .into_iter()
+        .filter(super::ClaimedDomain::holds)
+        .map(|domain| domain.name.to_string())
+        .collect();
+    let settings = tx.sso(&admin.id)?;
+    let hidden: Vec<_> = tx.domains(&organization.id)?;
+    let mut members_outside = 0;
+    let mut after = None;
+    loop {
+        let (page, next) = people::members(tx, organization, after, PAGE)?;
+        for member in page {
+            let email = tx.account(&member.account)?.and_then(|account| account.email);
+            let domain =
+                email.as_deref().and_then(|e| e.rsplit_once('@')).map(|(_, d)| d.to_lowercase());
+            if domain.is_none_or(|domain| !verified.contains(&domain)) {
+                members_outside += 1;
+            }
+        }
+        match next {
+            None => break,
+            next => after = next,
+        }
+    }
+    let mut warnings = Vec::new();
+    if settings.as_ref().is_none_or(|s| !s.enabled) {
+        warnings.push("sso_not_configured");
+    }
+    if tx.sso(&organization.id)?.is_some() {
+        warnings.push("own_sso_ignored");
+    }
+    if !hidden.is_empty() {
+        warnings.push("own_domains_hidden");
+    }
+    if !tx.within(&organization.id, |tx| tx.bindings_after(None, 1))?.is_empty() {
+        warnings.push("own_directory_dormant");
+    }
+    Ok(Preview {
+        domains: verified.into_iter().collect(),
+        sso: settings.map_or((false, false), |s| (s.enabled, s.required)),
+        members_outside,
+        hidden_domains: hidden.into_iter().map(|domain| domain.name.to_string()).collect(),
+        free_groups,
+        warnings,
+        admin,
+    })
+}

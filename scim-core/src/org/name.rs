@@ -1,0 +1,82 @@
+//! Names: of organizations and teams, and the two that are matched, a group's and a SCIM Name.
+
+use super::Refusal;
+use crate::error::Result;
+use crate::text;
+
+/// The longest name, in characters.
+const LONGEST: usize = 256;
+
+/// A name for people: trimmed, 1 to 256 characters, none of them a control character.
+///
+/// # Errors
+/// [`Refusal::InvalidName`], naming `what` it is the name of.
+pub fn plain_name(what: &str, text: &str) -> Result<String> {
+    let name = text.trim();
+    let fits = (1..=LONGEST).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if fits {
+        return Ok(name.to_owned());
+    }
+    Err(Refusal::InvalidName.because(format!(
+        "The name of {what} has 1 to {LONGEST} characters besides spaces around it, and no control \
+         characters"
+    )))
+}
+
+/// The key that a group's name and a SCIM Name are matched by: NFC, trimmed, folded.
+#[must_use]
+pub fn group_key(name: &str) -> String {
+    text::fold(name.trim())
+}
+
+/// The name by which an Admin Organization's groups find a linked organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScimName {
+    name: String,
+    key: String,
+}
+
+impl ScimName {
+    /// Takes a name as typed; its spelling is kept.
+    ///
+    /// # Errors
+    /// [`Refusal::InvalidName`]
+    pub fn parse(text: &str) -> Result<Self> {
+        let name = plain_name("a SCIM Name", text)?;
+        let key = group_key(&name);
+        Ok(Self { name, key })
+    }
+
+    /// The name as typed, without spaces around it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.name
+    }
+
+    /// What it is matched by.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_match_without_case_spaces_or_form() {
+        let name = ScimName::parse("  Café Zürich ").unwrap();
+        assert_eq!(name.as_str(), "Café Zürich");
+        assert_eq!(name.key(), group_key("CAFE\u{301} ZU\u{308}RICH\u{a0}"));
+    }
+
+    #[test]
+    fn blank_long_and_odd_names_are_refused() {
+        for bad in ["", " \u{2003}", "a\u{0}b", "a\nb", &"x".repeat(257)] {
+            let error = ScimName::parse(bad).unwrap_err();
+            assert_eq!(error.code(), Some("invalid_name"), "{bad:?}");
+        }
+        assert!(ScimName::parse(&"é".repeat(256)).is_ok());
+    }
+}

@@ -1,0 +1,233 @@
+//! Users: accounts made, adopted, changed, set aside and let go.
+
+use serde_json::json;
+
+use super::Review;
+use super::identity::Identity;
+use crate::error::{Error, Kind, Result};
+use crate::org::people::{Membership, memberships_of, new_id, settle_all};
+use crate::org::{
+    Account, Binding, DomainPolicy, EmailAddress, Grant, Movement, Records, Source, What, claims,
+    tell,
+};
+use crate::resource::{Id, Resource};
+
+impl<R: Records> Review<'_, R> {
+    fn identity(&self, user: &Resource) -> Result<Identity> {
+        Identity::of(user, self.organization.domains == DomainPolicy::Claimed)
+    }
+
+    pub(super) fn user_created(&mut self, new: &Resource) -> Result<()> {
+        let identity = self.identity(new)?;
+        self.require_own_domains(&identity, None)?;
+        let account = self.account_of(&identity)?;
+        let org = self.organization.id.clone();
+        let (user, active) = (new.id().clone(), identity.active);
+        let binding =
+            Binding { org: org.clone(), user, account: account.clone(), active, detached: false };
+        self.tx.put_binding(&binding)?;
+        let what = if active { What::Granted } else { What::GrantedSuspended };
+        let movement = Movement { org, account, source: Source::Directory, what };
+        tell(self.tx, self.cause, "scim_user.created", &[movement])
+    }
+
+    /// The domain policy: an organization takes users of its claimed domains only.
+    fn require_own_domains(&mut self, new: &Identity, old: Option<&Identity>) -> Result<()> {
+        if self.organization.domains == DomainPolicy::Any {
+            return Ok(());
+        }
+        if new.domains.is_empty() {
+            return Err(Error::invalid_value(
+                "The organization takes users of its claimed domains; send an e-mail address in one of them",
+            ));
+        }
+        for domain in &new.domains {
+            let was_there = old.is_some_and(|old| old.domains.contains(domain));
+            if !was_there && !claims::is_own(self.tx, &self.organization.id, domain)? {
+                return Err(Error::invalid_value(format!(
+                    "The domain {domain} is not one that this organization has claimed and verified; \
+                     claim it, or send an address in a claimed domain"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_proven(&mut self, email: &EmailAddress) -> Result<bool> {
+        claims::is_own(self.tx, &self.organization.id, email.domain())
+    }
+
+    /// The account of a new user: the one known by its address if the domain proves it (S6), else a new
+    /// one. An address that nothing proves finds nobody.
+    fn account_of(&mut self, identity: &Identity) -> Result<Id> {
+        let mut account = Account::new(new_id("acc", self.cause)?, self.cause.now);
+        account.name.clone_from(&identity.name);
+        if let Some(email) = &identity.email {
+            if self.is_proven(email)? {
+                if let Some(known) = self.tx.account_known_by(email.key())? {
+                    self.require_free(&known, email)?;
+                    let detail = json!({"account": known.id.as_str()});
+                    let org = self.organization.id.clone();
+                    self.cause.tell(self.tx, &org, "scim_user.adopted", &known.id, detail)?;
+                    return Ok(known.id);
+                }
+                account = account.known_by(email);
+            } else {
+                account.email = Some(email.as_str().to_owned());
+            }
+        }
+        self.tx.put_account(&account)?;
+        Ok(account.id)
+    }
+
+    /// An account has one live directory. The sleeping one of an organization linked to this one gives
+    /// way: its user is shadowed, and is back when the organization is unlinked.
+    fn require_free(&mut self, account: &Account, email: &EmailAddress) -> Result<()> {
+        for binding in self.tx.bindings_of(&account.id)? {
+            let organization = self.tx.organization(&binding.org)?;
+            let gives_way = organization
+                .as_ref()
+                .and_then(|o| o.link.as_ref())
+                .is_some_and(|link| link.admin == self.organization.id);
+            if !gives_way {
+                let detail = format!("Another user has the e-mail address \"{}\"", email.as_str());
+                return Err(Error::new(Kind::Uniqueness, detail));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn user_replaced(&mut self, old: &Resource, new: &Resource) -> Result<()> {
+        let bound = self.tx.bindings(std::slice::from_ref(new.id()))?;
+        let Some(binding) = bound.into_iter().next() else { return self.user_created(new) };
+        let before = Identity::of(old, false)?;
+        let after = Identity::of(new, false)?;
+        if before.domains != after.domains || before.email != after.email {
+            let after = self.identity(new)?;
+            self.require_own_domains(&after, Some(&before))?;
+        }
+        if before.email != after.email || before.name != after.name {
+            self.account_changed(&binding.account, &before, &after)?;
+        }
+        if binding.active != after.active {
+            self.tx.put_binding(&Binding { active: after.active, ..binding.clone() })?;
+            self.activity_changed(&binding.account, after.active)?;
+        }
+        Ok(())
+    }
+
+    fn account_changed(&mut self, id: &Id, before: &Identity, after: &Identity) -> Result<()> {
+        let Some(mut account) = self.tx.account(id)? else { return Ok(()) };
+        account.name.clone_from(&after.name);
+        let key = |identity: &Identity| identity.email.as_ref().map(|email| email.key().to_owned());
+        if key(before) != key(after) {
+            let proven = match &after.email {
+                None => None,
+                Some(email) => self.is_proven(email)?.then_some(email),
+            };
+            if let Some(email) = proven {
+                if self.tx.account_known_by(email.key())?.is_some_and(|other| other.id != *id) {
+                    let detail =
+                        format!("Another account has the e-mail address \"{}\"", email.as_str());
+                    return Err(Error::new(Kind::Uniqueness, detail));
+                }
+                account = account.known_by(email);
+            } else if account.key.is_some() {
+                // S7: whoever could set any address would own the account behind it.
+                return Err(Error::invalid_value(
+                    "An account's e-mail address changes within the domains that the organization has \
+                     claimed and verified; claim the new domain first",
+                ));
+            }
+            self.tx.end_sessions(id, self.cause.now)?;
+            let detail = json!({"account": id.as_str()});
+            let org = self.organization.id.clone();
+            self.cause.tell(self.tx, &org, "account.email_changed", id, detail)?;
+        }
+        account.email = after.email.as_ref().map(|email| email.as_str().to_owned());
+        self.tx.put_account(&account)
+    }
+
+    /// What a person has in the organizations that this directory governs.
+    fn family(&mut self, account: &Id) -> Result<Vec<Membership>> {
+        let mut family = Vec::new();
+        for membership in memberships_of(self.tx, account)? {
+            let organization = self.tx.organization(&membership.org)?;
+            if organization.is_some_and(|o| *o.governed_by() == self.organization.id) {
+                family.push(membership);
+            }
+        }
+        Ok(family)
+    }
+
+    /// Whether this directory decides about the person's account as such, not just about what it has in
+    /// these organizations: its address is in a domain that counts here.
+    fn is_authority(&mut self, account: &Id) -> Result<bool> {
+        let known = self.tx.account(account)?.and_then(|account| account.key);
+        match known.as_deref().map(EmailAddress::parse) {
+            Some(Ok(email)) => self.is_proven(&email),
+            _ => Ok(false),
+        }
+    }
+
+    fn activity_changed(&mut self, account: &Id, active: bool) -> Result<()> {
+        if !active && self.is_authority(account)? {
+            self.tx.end_sessions(account, self.cause.now)?;
+        }
+        let what = if active { What::Restored } else { What::Suspended };
+        let movements: Vec<Movement> = self
+            .family(account)?
+            .into_iter()
+            .map(|m| Movement { org: m.org, account: m.account, source: Source::Directory, what })
+            .collect();
+        let why = if active { "scim_user.reactivated" } else { "scim_user.deactivated" };
+        tell(self.tx, self.cause, why, &movements)
+    }
+
+    /// Runs while the user is still there.
+    pub(super) fn user_deleted(&mut self, old: &Resource) -> Result<()> {
+        let bound = self.tx.bindings(std::slice::from_ref(old.id()))?;
+        let Some(binding) = bound.into_iter().next() else { return Ok(()) };
+        let account = &binding.account;
+        if self.is_authority(account)? {
+            self.tx.end_sessions(account, self.cause.now)?;
+        }
+        let mut movements = Vec::new();
+        for membership in self.family(account)? {
+            for grant in membership.grants {
+                let what = self.let_go(&grant)?;
+                let (org, account) = (grant.org, grant.account);
+                movements.push(Movement { org, account, source: grant.source, what });
+            }
+        }
+        self.tx.remove_binding(old.id())?;
+        settle_all(self.tx, &mut movements, true, self.cause.now)?;
+        tell(self.tx, self.cause, "scim_user.deleted", &movements)
+    }
+
+    /// What a deleted user leaves: grants of directories and groups go, all others rest until an
+    /// administrator brings them back.
+    fn let_go(&mut self, grant: &Grant) -> Result<What> {
+        match grant.source {
+            Source::Group(_) => Ok(What::GrantRemoved),
+            Source::Directory => {
+                // That of a linked organization's sleeping directory: its user stays as it is, and gives
+                // nothing any more.
+                for own in self.tx.bindings_of(&grant.account)? {
+                    if own.org == grant.org && own.org != self.organization.id {
+                        self.tx.put_binding(&Binding { detached: true, ..own })?;
+                    }
+                }
+                Ok(What::GrantRemoved)
+            }
+            Source::Creator
+            | Source::Manual
+            | Source::Invite
+            | Source::Jit
+            | Source::OwnerProtected => {
+                self.tx.put_grant(&Grant { suspended: true, ..grant.clone() })?;
+                Ok(What::Suspended)
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Who owns an organization, and what becomes of roles whose membership is gone.
+
+use jiff::Timestamp;
+
+use super::people::membership;
+use super::{Grant, Movement, Records, Refusal, Role, Source, What};
+use crate::error::Result;
+use crate::resource::Id;
+use crate::store::Tenant;
+
+/// The owners whose membership counts now, besides `except`.
+pub(super) fn active_owners<R: Records>(
+    tx: &mut R,
+    org: &Tenant,
+    except: Option<&Id>,
+) -> Result<Vec<Id>> {
+    let mut owners = Vec::new();
+    for (account, role) in tx.roles(org)? {
+        if role == Role::Owner
+            && except != Some(&account)
+            && membership(tx, org, &account)?.is_some_and(|m| m.is_active())
+        {
+            owners.push(account);
+        }
+    }
+    Ok(owners)
+}
+
+/// # Errors
+/// [`Refusal::LastOwner`] if `account` is the only active owner.
+pub(super) fn require_other_owner<R: Records>(
+    tx: &mut R,
+    org: &Tenant,
+    account: &Id,
+) -> Result<()> {
+    if tx.role(org, account)? != Some(Role::Owner)
+        || !active_owners(tx, org, Some(account))?.is_empty()
+    {
+        return Ok(());
+    }
+    Err(Refusal::LastOwner
+        .because("Nobody else owns the organization; make another member an owner first"))
+}
+
+/// After grants went: roles of people who are no members any more go too, except that the last active
+/// owner stays one. `suspended` says that what stays is to rest (its person was deleted).
+pub(super) fn settle<R: Records>(
+    tx: &mut R,
+    org: &Tenant,
+    suspended: bool,
+    now: Timestamp,
+) -> Result<Vec<Movement>> {
+    let mut movements = Vec::new();
+    for (account, role) in tx.roles(org)? {
+        if membership(tx, org, &account)?.is_some() {
+            continue;
+        }
+        let movement =
+            |source, what| Movement { org: org.clone(), account: account.clone(), source, what };
+        if role == Role::Owner && active_owners(tx, org, Some(&account))?.is_empty() {
+            tx.put_grant(&Grant {
+                org: org.clone(),
+                account: account.clone(),
+                source: Source::OwnerProtected,
+                note: None,
+                suspended,
+                since: Some(now),
+            })?;
+            movements.push(movement(Source::OwnerProtected, What::RemovalBlocked));
+        } else {
+            tx.put_role(org, &account, Role::Member)?;
+            movements.push(movement(Source::Directory, What::RoleChanged(role, Role::Member)));
+        }
+    }
+    Ok(movements)
+}

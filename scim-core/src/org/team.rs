@@ -1,0 +1,26 @@
+//! [`Team`]: what an organization that isn't linked makes of its directory's groups, by name.
+
+use jiff::Timestamp;
+
+use crate::resource::Id;
+use crate::store::Tenant;
+
+/// A team of a regular organization. One that came over SCIM *is* its group: members of the group are
+/// members of the team.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Team {
+    /// The organization.
+    pub org: Tenant,
+    /// Its id, `team_…`.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// What the name is compared by.
+    pub key: String,
+    /// The group that it is.
+    pub group: Option<Id>,
+    /// Whether it was there before the group.
+    pub adopted: bool,
+    /// When it was made.
+    pub created: Timestamp,
+}

@@ -1,0 +1,122 @@
+//! Reading the log: the audit, and why somebody is a member.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use scim_core::event::Event;
+use scim_core::resource::Id;
+use scim_core::store::Tenant;
+use scim_core::{Error, Result};
+
+use super::DieselTransaction;
+use super::error::of;
+use super::search::integer;
+use super::tables::events;
+
+/// Events about many people that are looked at for one of them.
+const MASS: usize = 200;
+
+#[derive(Queryable)]
+struct Row {
+    _org: String,
+    id: String,
+    at: i64,
+    name: String,
+    actor: String,
+    request_id: String,
+    target: String,
+    detail: String,
+}
+
+impl TryFrom<Row> for Event {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let id = |text: &str| {
+            Id::parse(text).ok_or_else(|| Error::internal("a stored event's id that is none"))
+        };
+        Ok(Self {
+            id: id(&row.id)?,
+            at: Timestamp::from_millisecond(row.at).map_err(Error::internal)?,
+            name: row.name,
+            actor: row.actor,
+            request_id: row.request_id,
+            target: id(&row.target)?,
+            detail: serde_json::from_str(&row.detail).map_err(Error::internal)?,
+        })
+    }
+}
+
+/// Which events.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Those that came before this one; without it, the latest.
+    pub before: Option<String>,
+    /// Those that came after this one, the oldest first.
+    pub after: Option<String>,
+    /// Those of that name, e.g. `organization.linked`.
+    pub name: Option<String>,
+    /// Those about that.
+    pub target: Option<String>,
+}
+
+impl DieselTransaction<'_> {
+    /// Events of an organization: the latest first, or, with `after`, the oldest first.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn events(
+        &mut self,
+        org: &Tenant,
+        filter: &EventFilter,
+        limit: usize,
+    ) -> Result<Vec<Event>> {
+        let mut query = events::table
+            .filter(events::org.eq(org.as_str().to_owned()))
+            .limit(integer(limit))
+            .into_boxed();
+        if let Some(before) = &filter.before {
+            query = query.filter(events::id.lt(before));
+        }
+        if let Some(name) = &filter.name {
+            query = query.filter(events::name.eq(name));
+        }
+        if let Some(target) = &filter.target {
+            query = query.filter(events::target.eq(target));
+        }
+        query = match &filter.after {
+            Some(after) => query.filter(events::id.gt(after)).order(events::id.asc()),
+            None => query.order(events::id.desc()),
+        };
+        let rows: Vec<Row> = query.load(self.conn).map_err(of)?;
+        rows.into_iter().map(Event::try_from).collect()
+    }
+
+    /// The latest event that gave somebody a membership by a grant of that source.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn granting_event(
+        &mut self,
+        org: &Tenant,
+        account: &Id,
+        source: &str,
+    ) -> Result<Option<Event>> {
+        let named = |target: &str| EventFilter {
+            name: Some("membership.granted".into()),
+            target: Some(target.to_owned()),
+            ..EventFilter::default()
+        };
+        let gives = |event: &Event| {
+            let accounts = event.detail.get("accounts").and_then(serde_json::Value::as_array);
+            event.detail.get("source").and_then(serde_json::Value::as_str) == Some(source)
+                && accounts.into_iter().flatten().any(|a| a.as_str() == Some(account.as_str()))
+        };
+        for target in [account.as_str(), org.as_str()] {
+            let events = self.events(org, &named(target), MASS)?;
+            if let Some(event) = events.into_iter().find(|event| gives(event)) {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,46 @@
+//! The groups of a directory, as its administrators see them.
+
+use diesel::sql_types::{BigInt, Nullable, Text};
+use scim_core::resource::Id;
+use scim_core::{Error, Result};
+
+use super::DieselTransaction;
+use super::search::integer;
+use super::statement::statement;
+
+/// A group, and how many members it lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupSummary {
+    /// Its id.
+    pub id: Id,
+    /// Its name.
+    pub name: String,
+    /// How many members it lists.
+    pub members: i64,
+}
+
+impl DieselTransaction<'_> {
+    /// The groups of this transaction's organization, a page of them in the order of their ids.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn groups_after(&mut self, after: Option<&str>, limit: usize) -> Result<Vec<GroupSummary>> {
+        let rows: Vec<(String, Option<String>, i64)> = statement(
+            "SELECT r.id, r.label, (SELECT COUNT(*) FROM members m WHERE m.org = r.org AND \
+             m.group_id = r.id) FROM resources r WHERE r.org = ",
+        )
+        .text(self.tenant.as_str())
+        .sql(" AND r.kind = 'Group' AND r.id > ")
+        .text(after.unwrap_or_default())
+        .sql(" ORDER BY r.id LIMIT ")
+        .integer(integer(limit))
+        .rows::<(Text, Nullable<Text>, BigInt), _>(self.conn)?;
+        rows.into_iter()
+            .map(|(id, name, members)| {
+                let id = Id::parse(&id)
+                    .ok_or_else(|| Error::internal("a stored group's id that is none"))?;
+                Ok(GroupSummary { id, name: name.unwrap_or_default(), members })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,495 @@
+//! Organizations, accounts and memberships on the database: [`Records`].
+
+mod rows;
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use scim_core::org::{
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
+    Source, SsoSettings, Team,
+};
+use scim_core::resource::Id;
+use scim_core::store::Tenant;
+use scim_core::{Error, Result};
+
+use super::error::of;
+use super::search::integer;
+use super::tables::{
+    accounts, bindings, credentials, domains, grants, group_names, link_codes, members,
+    organizations, roles, sso_settings, team_members, teams,
+};
+use super::transaction::{DieselTransaction, LIST};
+use rows::{
+    AccountRow, BindingRow, CodeRow, DomainRow, GrantRow, OrganizationRow, RoleRow, TeamRow, id,
+};
+
+/// Changes the row of that key, or adds it. (`ON CONFLICT` is not to be had over several backends.)
+macro_rules! put {
+    ($tx:ident, $table:path, $key:expr, $row:expr) => {{
+        let row = $row;
+        let changed = diesel::update($table.find($key)).set(&row).execute($tx.conn).map_err(of)?;
+        if changed == 0 {
+            diesel::insert_into($table).values(&row).execute($tx.conn).map_err(of)?;
+        }
+        Ok(())
+    }};
+}
+
+fn all<Row, Record>(rows: QueryResult<Vec<Row>>) -> Result<Vec<Record>>
+where
+    Record: TryFrom<Row, Error = Error>,
+{
+    rows.map_err(of)?.into_iter().map(Record::try_from).collect()
+}
+
+fn one<Row, Record>(row: QueryResult<Row>) -> Result<Option<Record>>
+where
+    Record: TryFrom<Row, Error = Error>,
+{
+    row.optional().map_err(of)?.map(Record::try_from).transpose()
+}
+
+fn from<T: AsRef<str>>(after: Option<T>) -> String {
+    after.map(|after| after.as_ref().to_owned()).unwrap_or_default()
+}
+
+impl Records for DieselTransaction<'_> {
+    fn within<R>(&mut self, org: &Tenant, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        let before = std::mem::replace(&mut self.tenant, org.clone());
+        let done = f(self);
+        self.tenant = before;
+        done
+    }
+
+    fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>> {
+        one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))
+    }
+
+    fn organizations(&mut self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Organization>> {
+        all(organizations::table
+            .filter(organizations::id.gt(from(after.map(Tenant::as_str))))
+            .order(organizations::id)
+            .limit(integer(limit))
+            .load::<OrganizationRow>(self.conn))
+    }
+
+    fn put_organization(&mut self, organization: &Organization) -> Result<()> {
+        put!(
+            self,
+            organizations::table,
+            organization.id.as_str(),
+            OrganizationRow::from(organization)
+        )
+    }
+
+    fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
+        let org = id.as_str();
+        macro_rules! clear {
+            ($($table:ident),+) => {$(
+                diesel::delete($table::table.filter($table::org.eq(org)))
+                    .execute(self.conn)
+                    .map_err(of)?;
+            )+};
+        }
+        clear!(group_names, bindings, grants, roles, link_codes, domains, sso_settings, teams);
+        clear!(team_members, members);
+        diesel::delete(organizations::table.find(org)).execute(self.conn).map_err(of)?;
+        self.within(id, Self::clear_directory)
+    }
+
+    fn linked(
+        &mut self,
+        admin: &Tenant,
+        after: Option<&Tenant>,
+        limit: usize,
+    ) -> Result<Vec<Organization>> {
+        all(organizations::table
+            .filter(organizations::admin.eq(admin.as_str()))
+            .filter(organizations::id.gt(from(after.map(Tenant::as_str))))
+            .order(organizations::id)
+            .limit(integer(limit))
+            .load::<OrganizationRow>(self.conn))
+    }
+
+    fn linked_by_name(&mut self, admin: &Tenant, key: &str) -> Result<Option<Organization>> {
+        one(organizations::table
+            .filter(organizations::admin.eq(admin.as_str()))
+            .filter(organizations::scim_key.eq(key))
+            .first::<OrganizationRow>(self.conn))
+    }
+
+    fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool> {
+        let org = self.tenant.as_str().to_owned();
+        if let Some(key) = key
+            && self.group_named(key)?.is_some_and(|holder| holder != *group)
+        {
+            return Ok(false);
+        }
+        diesel::delete(
+            group_names::table
+                .filter(group_names::org.eq(&org))
+                .filter(group_names::group_id.eq(group.as_str())),
+        )
+        .execute(self.conn)
+        .map_err(of)?;
+        if let Some(key) = key {
+            diesel::insert_into(group_names::table)
+                .values((
+                    group_names::org.eq(&org),
+                    group_names::key.eq(key),
+                    group_names::group_id.eq(group.as_str()),
+                ))
+                .execute(self.conn)
+                .map_err(of)?;
+        }
+        Ok(true)
+    }
+
+    fn group_named(&mut self, key: &str) -> Result<Option<Id>> {
+        let found: Option<String> = group_names::table
+            .find((self.tenant.as_str(), key))
+            .select(group_names::group_id)
+            .first(self.conn)
+            .optional()
+            .map_err(of)?;
+        found.as_deref().map(id).transpose()
+    }
+
+    fn groups_in(&mut self, group: &Id) -> Result<Vec<Id>> {
+        self.member_groups(group)
+    }
+
+    fn users_in(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Id>> {
+        let found: Vec<String> = members::table
+            .filter(members::org.eq(self.tenant.as_str()))
+            .filter(members::group_id.eq(group.as_str()))
+            .filter(members::member_id.gt(from(after.map(Id::as_str))))
+            .filter(members::kind.ne("Group"))
+            .order(members::member_id)
+            .limit(integer(limit))
+            .select(members::member_id)
+            .load(self.conn)
+            .map_err(of)?;
+        found.iter().map(|text| id(text)).collect()
+    }
+
+    fn matched(&mut self, groups: &[Id]) -> Result<Vec<(Id, Organization)>> {
+        let mut found = Vec::new();
+        for groups in groups.chunks(LIST) {
+            let rows: Vec<(String, OrganizationRow)> = group_names::table
+                .inner_join(
+                    organizations::table.on(organizations::admin
+                        .eq(group_names::org.nullable())
+                        .and(organizations::scim_key.eq(group_names::key.nullable()))),
+                )
+                .filter(group_names::org.eq(self.tenant.as_str()))
+                .filter(group_names::group_id.eq_any(groups.iter().map(Id::as_str)))
+                .order(group_names::group_id)
+                .select((group_names::group_id, organizations::all_columns))
+                .load(self.conn)
+                .map_err(of)?;
+            for (group, row) in rows {
+                found.push((id(&group)?, Organization::try_from(row)?));
+            }
+        }
+        Ok(found)
+    }
+
+    fn account(&mut self, id: &Id) -> Result<Option<Account>> {
+        one(accounts::table.find(id.as_str()).first::<AccountRow>(self.conn))
+    }
+
+    fn account_known_by(&mut self, key: &str) -> Result<Option<Account>> {
+        one(accounts::table.filter(accounts::key.eq(key)).first::<AccountRow>(self.conn))
+    }
+
+    fn put_account(&mut self, account: &Account) -> Result<()> {
+        put!(self, accounts::table, account.id.as_str(), AccountRow::from(account))
+    }
+
+    fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
+        diesel::update(
+            credentials::table
+                .filter(credentials::account_id.eq(account.as_str()))
+                .filter(credentials::revoked.is_null()),
+        )
+        .set(credentials::revoked.eq(now.as_millisecond()))
+        .execute(self.conn)
+        .map_err(of)
+        .map(drop)
+    }
+
+    fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>> {
+        let mut found = Vec::new();
+        for users in users.chunks(LIST) {
+            found.extend(all(bindings::table
+                .filter(bindings::org.eq(self.tenant.as_str()))
+                .filter(bindings::user_id.eq_any(users.iter().map(Id::as_str)))
+                .order(bindings::user_id)
+                .load::<BindingRow>(self.conn))?);
+        }
+        Ok(found)
+    }
+
+    fn bindings_after(&mut self, after: Option<&Id>, limit: usize) -> Result<Vec<Binding>> {
+        all(bindings::table
+            .filter(bindings::org.eq(self.tenant.as_str()))
+            .filter(bindings::user_id.gt(from(after.map(Id::as_str))))
+            .order(bindings::user_id)
+            .limit(integer(limit))
+            .load::<BindingRow>(self.conn))
+    }
+
+    fn bindings_of(&mut self, account: &Id) -> Result<Vec<Binding>> {
+        all(bindings::table
+            .filter(bindings::account_id.eq(account.as_str()))
+            .order(bindings::org)
+            .load::<BindingRow>(self.conn))
+    }
+
+    fn put_binding(&mut self, binding: &Binding) -> Result<()> {
+        let key = (binding.org.as_str(), binding.user.as_str());
+        put!(self, bindings::table, key, BindingRow::from(binding))
+    }
+
+    fn remove_binding(&mut self, user: &Id) -> Result<()> {
+        diesel::delete(bindings::table.find((self.tenant.as_str(), user.as_str())))
+            .execute(self.conn)
+            .map_err(of)
+            .map(drop)
+    }
+
+    fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
+        all(grants::table
+            .filter(grants::org.eq(org.as_str()))
+            .filter(grants::account_id.eq(account.as_str()))
+            .order(grants::source)
+            .load::<GrantRow>(self.conn))
+    }
+
+    fn grants_after(
+        &mut self,
+        org: &Tenant,
+        after: Option<&Id>,
+        limit: usize,
+    ) -> Result<Vec<Grant>> {
+        let after = from(after.map(Id::as_str));
+        let last: Option<String> = grants::table
+            .filter(grants::org.eq(org.as_str()))
+            .filter(grants::account_id.gt(&after))
+            .order(grants::account_id)
+            .select(grants::account_id)
+            .distinct()
+            .limit(integer(limit))
+            .load::<String>(self.conn)
+            .map_err(of)?
+            .pop();
+        let Some(last) = last else { return Ok(Vec::new()) };
+        all(grants::table
+            .filter(grants::org.eq(org.as_str()))
+            .filter(grants::account_id.gt(&after))
+            .filter(grants::account_id.le(&last))
+            .order((grants::account_id, grants::source))
+            .load::<GrantRow>(self.conn))
+    }
+
+    fn grants_of(&mut self, account: &Id) -> Result<Vec<Grant>> {
+        all(grants::table
+            .filter(grants::account_id.eq(account.as_str()))
+            .order((grants::org, grants::source))
+            .load::<GrantRow>(self.conn))
+    }
+
+    fn put_grant(&mut self, grant: &Grant) -> Result<()> {
+        let key = (grant.org.as_str(), grant.account.as_str(), grant.source.word());
+        put!(self, grants::table, key, GrantRow::from(grant))
+    }
+
+    fn remove_grant(&mut self, org: &Tenant, account: &Id, source: &Source) -> Result<()> {
+        diesel::delete(grants::table.find((org.as_str(), account.as_str(), source.word())))
+            .execute(self.conn)
+            .map_err(of)
+            .map(drop)
+    }
+
+    fn role(&mut self, org: &Tenant, account: &Id) -> Result<Option<Role>> {
+        let role: Option<String> = roles::table
+            .find((org.as_str(), account.as_str()))
+            .select(roles::role)
+            .first(self.conn)
+            .optional()
+            .map_err(of)?;
+        role.map(|role| role.parse().map_err(|e: String| Error::internal(e))).transpose()
+    }
+
+    fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>> {
+        let rows: Vec<RoleRow> = roles::table
+            .filter(roles::org.eq(org.as_str()))
+            .order(roles::account_id)
+            .load(self.conn)
+            .map_err(of)?;
+        rows.into_iter()
+            .map(|row| {
+                let role = row.role.parse().map_err(|e: String| Error::internal(e))?;
+                Ok((id(&row.account_id)?, role))
+            })
+            .collect()
+    }
+
+    fn put_role(&mut self, org: &Tenant, account: &Id, role: Role) -> Result<()> {
+        let key = (org.as_str(), account.as_str());
+        if role == Role::Member {
+            diesel::delete(roles::table.find(key)).execute(self.conn).map_err(of)?;
+            return Ok(());
+        }
+        let row = RoleRow {
+            org: org.as_str().to_owned(),
+            account_id: account.as_str().to_owned(),
+            role: role.to_string(),
+        };
+        put!(self, roles::table, key, row)
+    }
+
+    fn code_by_digest(&mut self, digest: &str) -> Result<Option<LinkingCode>> {
+        one(link_codes::table.filter(link_codes::digest.eq(digest)).first::<CodeRow>(self.conn))
+    }
+
+    fn codes(&mut self, org: &Tenant) -> Result<Vec<LinkingCode>> {
+        all(link_codes::table
+            .filter(link_codes::org.eq(org.as_str()))
+            .order(link_codes::id)
+            .load::<CodeRow>(self.conn))
+    }
+
+    fn put_code(&mut self, code: &LinkingCode) -> Result<()> {
+        let key = (code.org.as_str(), code.id.as_str());
+        put!(self, link_codes::table, key, CodeRow::from(code))
+    }
+
+    fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>> {
+        all(domains::table
+            .filter(domains::org.eq(org.as_str()))
+            .order(domains::id)
+            .load::<DomainRow>(self.conn))
+    }
+
+    fn claims_on(&mut self, name: &DomainName) -> Result<Vec<ClaimedDomain>> {
+        all(domains::table
+            .filter(domains::name.eq(name.as_str()))
+            .order((domains::org, domains::id))
+            .load::<DomainRow>(self.conn))
+    }
+
+    fn put_domain(&mut self, domain: &ClaimedDomain) -> Result<()> {
+        let key = (domain.org.as_str(), domain.id.as_str());
+        put!(self, domains::table, key, DomainRow::from(domain))
+    }
+
+    fn remove_domain(&mut self, org: &Tenant, id: &Id) -> Result<()> {
+        diesel::delete(domains::table.find((org.as_str(), id.as_str())))
+            .execute(self.conn)
+            .map_err(of)
+            .map(drop)
+    }
+
+    fn sso(&mut self, org: &Tenant) -> Result<Option<SsoSettings>> {
+        let body: Option<String> = sso_settings::table
+            .find(org.as_str())
+            .select(sso_settings::body)
+            .first(self.conn)
+            .optional()
+            .map_err(of)?;
+        body.map(|body| serde_json::from_str(&body).map_err(Error::internal)).transpose()
+    }
+
+    fn put_sso(&mut self, org: &Tenant, settings: Option<&SsoSettings>) -> Result<()> {
+        diesel::delete(sso_settings::table.find(org.as_str())).execute(self.conn).map_err(of)?;
+        if let Some(settings) = settings {
+            let body = serde_json::to_string(settings).map_err(Error::internal)?;
+            diesel::insert_into(sso_settings::table)
+                .values((sso_settings::org.eq(org.as_str()), sso_settings::body.eq(body)))
+                .execute(self.conn)
+                .map_err(of)?;
+        }
+        Ok(())
+    }
+
+    fn teams(&mut self, org: &Tenant) -> Result<Vec<Team>> {
+        all(teams::table
+            .filter(teams::org.eq(org.as_str()))
+            .order(teams::id)
+            .load::<TeamRow>(self.conn))
+    }
+
+    fn team_named(&mut self, org: &Tenant, key: &str) -> Result<Option<Team>> {
+        one(teams::table
+            .filter(teams::org.eq(org.as_str()))
+            .filter(teams::key.eq(key))
+            .first::<TeamRow>(self.conn))
+    }
+
+    fn team_of(&mut self, org: &Tenant, group: &Id) -> Result<Option<Team>> {
+        one(teams::table
+            .filter(teams::org.eq(org.as_str()))
+            .filter(teams::group_id.eq(group.as_str()))
+            .first::<TeamRow>(self.conn))
+    }
+
+    fn put_team(&mut self, team: &Team) -> Result<()> {
+        let key = (team.org.as_str(), team.id.as_str());
+        put!(self, teams::table, key, TeamRow::from(team))
+    }
+
+    fn remove_team(&mut self, org: &Tenant, id: &Id) -> Result<()> {
+        diesel::delete(
+            team_members::table
+                .filter(team_members::org.eq(org.as_str()))
+                .filter(team_members::team_id.eq(id.as_str())),
+        )
+        .execute(self.conn)
+        .map_err(of)?;
+        diesel::delete(teams::table.find((org.as_str(), id.as_str())))
+            .execute(self.conn)
+            .map_err(of)
+            .map(drop)
+    }
+
+    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<Id>> {
+        let found: Vec<String> = team_members::table
+            .filter(team_members::org.eq(org.as_str()))
+            .filter(team_members::team_id.eq(team.as_str()))
+            .order(team_members::account_id)
+            .select(team_members::account_id)
+            .load(self.conn)
+            .map_err(of)?;
+        found.iter().map(|text| id(text)).collect()
+    }
+
+    fn set_team_member(
+        &mut self,
+        org: &Tenant,
+        team: &Id,
+        account: &Id,
+        member: bool,
+    ) -> Result<bool> {
+        let key = (org.as_str(), team.as_str(), account.as_str());
+        if !member {
+            let gone =
+                diesel::delete(team_members::table.find(key)).execute(self.conn).map_err(of)?;
+            return Ok(gone > 0);
+        }
+        let there: i64 = team_members::table.find(key).count().get_result(self.conn).map_err(of)?;
+        if there > 0 {
+            return Ok(false);
+        }
+        diesel::insert_into(team_members::table)
+            .values((
+                team_members::org.eq(org.as_str()),
+                team_members::team_id.eq(team.as_str()),
+                team_members::account_id.eq(account.as_str()),
+            ))
+            .execute(self.conn)
+            .map_err(of)?;
+        Ok(true)
+    }
+}
