@@ -69,6 +69,9 @@ pub struct Serving {
     /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title
     #[arg(long, env = "SCIM_INDEXED", value_name = "TYPE:PATH", value_delimiter = ',')]
     pub indexed: Option<Vec<String>>,
+    /// Requests with a bad token from one address in a minute; more get 429 [default: 100]
+    #[arg(long, env = "SCIM_FAILURE_LIMIT", value_name = "N")]
+    pub failure_limit: Option<u32>,
     /// Seconds between two checks of a claimed domain's DNS record [default: 21600]
     #[arg(long, env = "SCIM_DOMAIN_CHECK_INTERVAL", value_name = "SECONDS")]
     pub domain_check_interval: Option<u64>,
@@ -86,6 +89,7 @@ struct File {
     token_limit: Option<usize>,
     dns_server: Option<SocketAddr>,
     domain_check_interval: Option<u64>,
+    failure_limit: Option<u32>,
     listen: Option<SocketAddr>,
     public_url: Option<String>,
     base_path: Option<String>,
@@ -127,6 +131,8 @@ pub struct Config {
     pub concurrency: usize,
     /// The DNS server that is asked about claimed domains; the system's, if none is named.
     pub dns_server: Option<SocketAddr>,
+    /// Requests with a bad token from one address in a minute.
+    pub failure_limit: u32,
     /// How often a claimed domain is checked.
     pub domain_check_interval: Duration,
     /// For ServiceProviderConfig.
@@ -168,6 +174,7 @@ impl Config {
             head_timeout: seconds(serving.head_timeout, file.head_timeout, 5),
             concurrency: serving.concurrency.or(file.concurrency).unwrap_or(64).max(1),
             dns_server: common.dns_server.or(file.dns_server),
+            failure_limit: serving.failure_limit.or(file.failure_limit).unwrap_or(100),
             domain_check_interval: seconds(
                 serving.domain_check_interval,
                 file.domain_check_interval,
@@ -194,6 +201,7 @@ impl Serving {
             concurrency: self.concurrency.or(other.concurrency),
             readers: self.readers.or(other.readers),
             indexed: self.indexed.or(other.indexed),
+            failure_limit: self.failure_limit.or(other.failure_limit),
             domain_check_interval: self.domain_check_interval.or(other.domain_check_interval),
             documentation_uri: self.documentation_uri.or(other.documentation_uri),
         }

@@ -1,5 +1,6 @@
 //! SCIM over HTTP: actix-web around a [`Handler`].
 
+mod admin;
 mod auth;
 mod body;
 mod observe;
@@ -19,16 +20,21 @@ use scim_core::http::{Body, Response};
 use scim_core::{Error, Handler};
 use tokio::sync::Semaphore;
 
+use crate::admin::Api;
 use crate::config::Config;
 use crate::store::DieselStore;
 
 pub use auth::Tokens;
+
+/// The OpenAPI document of the administrative API.
+const OPENAPI: &str = "/api/v1/openapi.json";
 
 /// What requests share.
 pub(crate) struct State {
     handler: Arc<dyn Handler>,
     store: DieselStore,
     tokens: Tokens,
+    api: Arc<Api>,
     clock: Arc<dyn Clock>,
     permits: Arc<Semaphore>,
     config: Config,
@@ -39,13 +45,14 @@ impl State {
     pub(crate) fn new(
         handler: Arc<dyn Handler>,
         store: DieselStore,
+        api: Arc<Api>,
         clock: Arc<dyn Clock>,
         config: Config,
         address: SocketAddr,
     ) -> Self {
-        let tokens = Tokens::new(store.clone());
+        let tokens = Tokens::new(store.clone(), config.failure_limit);
         let permits = Arc::new(Semaphore::new(config.concurrency));
-        Self { handler, store, tokens, clock, permits, config, address }
+        Self { handler, store, tokens, api, clock, permits, config, address }
     }
 
     /// Writes down when tokens were last used.
@@ -69,6 +76,8 @@ pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Resu
             .wrap(from_fn(observe::observe))
             .route("/healthz", web::get().to(observe::healthz))
             .route("/readyz", web::get().to(observe::readyz))
+            .route(OPENAPI, web::get().to(admin::openapi))
+            .service(web::scope(admin::BASE_PATH).default_service(web::to(admin::answer)))
             .service(scim)
             .default_service(web::to(no_such_endpoint))
     })

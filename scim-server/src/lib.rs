@@ -3,6 +3,7 @@
 //! [`serve`] puts the parts together, [`http`] is SCIM over actix-web, [`store`] keeps the data, [`cli`]
 //! is the command line.
 
+pub mod admin;
 pub mod cli;
 pub mod config;
 pub mod dns;
@@ -12,3 +13,4 @@ pub mod logging;
 mod secrets;
 pub mod serve;
 pub mod store;
+mod watch;

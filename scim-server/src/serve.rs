@@ -16,10 +16,13 @@ use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::{Handler, Service};
 
+use crate::admin::Api;
 use crate::config::Config;
+use crate::dns::{Dns, SharedVerifier};
 use crate::http::{self, State};
 use crate::secrets::{random_bytes, random_id};
-use crate::store::{self, DieselStore, TokenSpec};
+use crate::store::{self, CredentialKind, DieselStore, TokenSpec};
+use crate::watch::Watch;
 use crate::{env, logging};
 
 /// How often the times of last use are written down.
@@ -33,8 +36,12 @@ pub struct Opened {
     pub store: DieselStore,
     /// The service.
     pub handler: Arc<dyn Handler>,
+    /// The administrative API.
+    pub api: Arc<Api>,
     /// The outside world.
     pub env: Env,
+    /// Who answers about claimed domains.
+    pub(crate) verifier: SharedVerifier,
 }
 
 impl std::fmt::Debug for Opened {
@@ -47,14 +54,17 @@ impl std::fmt::Debug for Opened {
 ///
 /// # Errors
 /// What is wrong with the database, in a sentence.
-pub fn open(options: &store::Options, documentation_uri: Option<String>) -> Result<Opened> {
+pub fn open(config: &Config) -> Result<Opened> {
     let registry = Registry::standard()?;
-    let store = DieselStore::open(options, &registry)?;
+    let store = DieselStore::open(&config.store, &registry)?;
+    let documentation_uri = config.documentation_uri.clone();
     let settings = Settings { documentation_uri, ..Settings::new(cursor_key(&store)?) };
     let env = env::system();
-    let service =
-        Service::new(registry, store.clone(), SharedSso::new(env.clone()), env.clone(), settings);
-    Ok(Opened { store, handler: Arc::new(service), env })
+    let rules = SharedSso::new(env.clone());
+    let service = Service::new(registry, store.clone(), rules, env.clone(), settings);
+    let verifier: SharedVerifier = Arc::new(Dns::new(config.dns_server));
+    let api = Api::new(store.clone(), env.clone(), Arc::clone(&verifier), config.failure_limit)?;
+    Ok(Opened { store, handler: Arc::new(service), api: Arc::new(api), env, verifier })
 }
 
 /// The key of cursors is kept with the data: they outlive a restart, and serve every instance.
@@ -72,7 +82,7 @@ fn cursor_key(store: &DieselStore) -> Result<[u8; 32]> {
 /// What keeps it from starting, in a sentence.
 pub fn run(config: Config) -> Result<()> {
     logging::init(config.log_format);
-    let opened = open(&config.store, config.documentation_uri.clone())?;
+    let opened = open(&config)?;
     log::info!("database: {}", opened.store.facts());
     let listener = TcpListener::bind(config.listen).map_err(|e| {
         let why = match e.kind() {
@@ -84,8 +94,11 @@ pub fn run(config: Config) -> Result<()> {
     let address = listener.local_addr().context("can't find out the own address")?;
     welcome(&opened, &config, address)?;
     log::info!("listening on http://{address}{}", config.base_path);
-    let Opened { store, handler, env } = opened;
-    let state = web::Data::new(State::new(handler, store.clone(), env.clock, config, address));
+    let Opened { store, handler, api, env, verifier } = opened;
+    let interval = config.domain_check_interval;
+    let watch = Watch { store: store.clone(), env: env.clone(), verifier, interval };
+    let state = State::new(handler, store.clone(), api, env.clock, config, address);
+    let state = web::Data::new(state);
     actix_web::rt::System::new().block_on(async {
         let server = http::server(state.clone(), listener).context("can't serve")?;
         let flushing = actix_web::rt::spawn({
@@ -98,8 +111,16 @@ pub fn run(config: Config) -> Result<()> {
                 }
             }
         });
+        let watching = actix_web::rt::spawn(async move {
+            loop {
+                tokio::time::sleep(watch.pause()).await;
+                let watch = watch.clone();
+                let _ = web::block(move || watch.look()).await;
+            }
+        });
         let served = server.await.context("the server failed");
         flushing.abort();
+        watching.abort();
         served
     })?;
     state.flush_tokens();
@@ -111,10 +132,8 @@ pub fn run(config: Config) -> Result<()> {
 /// On the first start: an organization, a token, and what to do with it. The token is shown once.
 fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> {
     let store = &opened.store;
-    let base = match &config.public_url {
-        Some(url) => format!("{url}{}", config.base_path),
-        None => format!("http://{address}{}", config.base_path),
-    };
+    let origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let base = format!("{origin}{}", config.base_path);
     // Of several processes that start at once, one makes the organization.
     let claim = random_id()?;
     let first =
@@ -135,13 +154,21 @@ fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> 
     let request_id = opened.env.ids.next();
     let cause =
         Cause { env: &opened.env, actor: store::OPERATOR, request_id: request_id.as_str(), now };
-    let (_, secret) = store.write_records(|tx| tx.create_token(&organization.id, &spec, &cause))?;
+    let (secret, operator) = store.write_records(|tx| {
+        let (_, secret) = tx.create_token(&organization.id, &spec, &cause)?;
+        let (_, operator) =
+            tx.create_credential(CredentialKind::Operator, None, None, (now, None))?;
+        Ok((secret, operator))
+    })?;
     println!("Made the organization \"{}\" ({}).", organization.name, organization.id);
     println!();
     println!("  Base URL:  {base}");
     println!("  Token:     {secret}");
     println!();
-    println!("The token is shown this once and is good for a year. Try it:");
+    println!("  Operator:  {operator}");
+    println!("             (for the administrative API at {origin}/api/v1)");
+    println!();
+    println!("The two are shown this once; the token is good for a year. Try it:");
     println!();
     println!("  curl -s {base}/Users \\");
     println!("    -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/scim+json' \\");

@@ -13,13 +13,13 @@ use crate::serve::{self, Opened};
 use crate::store::{self, OPERATOR, TokenSpec, scopes_text};
 
 pub(super) fn migrate(config: &Config) -> Result<()> {
-    let opened = serve::open(&config.store, None)?;
+    let opened = serve::open(config)?;
     println!("The database is up to date ({}).", opened.store.facts());
     Ok(())
 }
 
 pub(super) fn org(config: &Config, command: Org) -> Result<()> {
-    let Opened { store, env, .. } = serve::open(&config.store, None)?;
+    let Opened { store, env, .. } = serve::open(config)?;
     match command {
         Org::Create { name, domains, output } => {
             let organization = store
@@ -45,7 +45,7 @@ fn organization_json(organization: &Organization) -> Value {
 }
 
 pub(super) fn token(config: &Config, command: Token) -> Result<()> {
-    let Opened { store, env, .. } = serve::open(&config.store, None)?;
+    let Opened { store, env, .. } = serve::open(config)?;
     let now = env.clock.now();
     let request_id = env.ids.next();
     let cause = Cause { env: &env, actor: OPERATOR, request_id: request_id.as_str(), now };

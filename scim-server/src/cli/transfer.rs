@@ -28,7 +28,7 @@ struct Client {
 
 impl Client {
     fn new(config: &Config, organization: &str, actor: &str) -> Result<Self> {
-        let opened = serve::open(&config.store, None)?;
+        let opened = serve::open(config)?;
         known(&opened.store, organization)?;
         let caller = Caller {
             tenant: Tenant::new(organization),

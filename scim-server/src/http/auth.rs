@@ -9,7 +9,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage as _, web};
+use actix_web::{HttpMessage as _, HttpRequest, web};
 use jiff::Timestamp;
 use scim_core::store::Tenant;
 use scim_core::{Caller, Error, Kind, Result};
@@ -20,6 +20,8 @@ use crate::store::{DieselStore, Token};
 
 /// How long a token is believed without asking the database: what a revocation takes at most (S16).
 const BELIEVED: Duration = Duration::from_millis(900);
+/// The time in which failures count.
+const WINDOW: Duration = Duration::from_secs(60);
 /// The most tokens remembered.
 const MOST: usize = 10_000;
 
@@ -28,6 +30,8 @@ pub struct Tokens {
     store: DieselStore,
     known: Mutex<HashMap<String, (Option<Token>, Instant)>>,
     used: Mutex<HashMap<(String, String), Timestamp>>,
+    failures: Mutex<HashMap<String, (u32, Instant)>>,
+    failure_limit: u32,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -39,8 +43,35 @@ impl std::fmt::Debug for Tokens {
 impl Tokens {
     /// Tokens of a store.
     #[must_use]
-    pub fn new(store: DieselStore) -> Self {
-        Self { store, known: Mutex::default(), used: Mutex::default() }
+    pub fn new(store: DieselStore, failure_limit: u32) -> Self {
+        Self {
+            store,
+            known: Mutex::default(),
+            used: Mutex::default(),
+            failures: Mutex::default(),
+            failure_limit,
+        }
+    }
+
+    /// Counts a request whose token is no good. Whoever sends many is told to wait; those with good tokens
+    /// at the same address notice nothing (S19).
+    fn count_failure(&self, address: String) -> Error {
+        let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
+        if failures.len() >= MOST {
+            failures.retain(|_, (_, since)| since.elapsed() < WINDOW);
+        }
+        let (count, since) = failures.entry(address).or_insert((0, Instant::now()));
+        if since.elapsed() >= WINDOW {
+            (*count, *since) = (0, Instant::now());
+        }
+        *count = count.saturating_add(1);
+        if *count > self.failure_limit {
+            return Error::new(
+                Kind::TooManyRequests,
+                "Too many requests with a token that is no good; wait a minute",
+            );
+        }
+        Error::new(Kind::Unauthorized, "The token is unknown, expired or revoked")
     }
 
     /// Unknown and wrong secrets cost what right ones do: a hash and a look-up by it.
@@ -87,7 +118,7 @@ pub(super) async fn authenticate(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    match caller(&state, request.headers()).await {
+    match caller(&state, request.request()).await {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_boxed_body())
@@ -99,8 +130,8 @@ pub(super) async fn authenticate(
     }
 }
 
-async fn caller(state: &web::Data<State>, headers: &HeaderMap) -> Result<Caller> {
-    let secret = bearer(headers)?;
+async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Caller> {
+    let secret = bearer(request.headers())?;
     let digest = digest(secret);
     let token = match state.tokens.remembered(&digest) {
         Some(token) => token,
@@ -112,9 +143,9 @@ async fn caller(state: &web::Data<State>, headers: &HeaderMap) -> Result<Caller>
         }
     };
     let now = state.clock.now();
-    let token = token.filter(|token| token.is_live(now)).ok_or_else(|| {
-        Error::new(Kind::Unauthorized, "The token is unknown, expired or revoked")
-    })?;
+    let token = token
+        .filter(|token| token.is_live(now))
+        .ok_or_else(|| state.tokens.count_failure(address(state, request)))?;
     state.tokens.note_use(&token, now);
     Ok(Caller {
         tenant: Tenant::new(&token.organization),
@@ -125,7 +156,7 @@ async fn caller(state: &web::Data<State>, headers: &HeaderMap) -> Result<Caller>
     })
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str> {
     let refuse = |detail: &str| Err(Error::new(Kind::Unauthorized, detail));
     let mut values = headers.get_all(AUTHORIZATION);
     let value = match (values.next(), values.next()) {
@@ -145,5 +176,15 @@ fn bearer(headers: &HeaderMap) -> Result<&str> {
             Ok(secret)
         }
         _ => refuse("The Authorization header must say: Bearer <token>"),
+    }
+}
+
+/// Where a request comes from; behind a proxy, what the proxy says.
+pub(super) fn address(state: &State, request: &HttpRequest) -> String {
+    let forwarded = request.headers().get("x-forwarded-for").and_then(|value| value.to_str().ok());
+    let last = forwarded.and_then(|list| list.rsplit(',').next()).map(str::trim);
+    match last.filter(|last| state.config.behind_proxy && last.len() <= 45) {
+        Some(last) => last.to_owned(),
+        None => request.peer_addr().map(|peer| peer.ip().to_string()).unwrap_or_default(),
     }
 }

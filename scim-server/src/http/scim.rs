@@ -110,6 +110,12 @@ fn base_url(state: &State, request: &HttpRequest) -> String {
     if let Some(url) = &state.config.public_url {
         return if url.ends_with(path.as_str()) { url.clone() } else { format!("{url}{path}") };
     }
+    let (scheme, host) = origin(state, request);
+    format!("{scheme}://{host}{path}")
+}
+
+/// Scheme and host by which the client reaches the server, as far as it may be believed (S33).
+pub(super) fn origin(state: &State, request: &HttpRequest) -> (String, String) {
     let header = |name: HeaderName| {
         let value = request.headers().get(name)?.to_str().ok()?;
         let value = value.split(',').next().unwrap_or_default().trim();
@@ -123,7 +129,7 @@ fn base_url(state: &State, request: &HttpRequest) -> String {
     let scheme = forwarded("x-forwarded-proto").filter(|s| s == "https" || s == "http");
     let host = forwarded("x-forwarded-host").or_else(|| header(HOST));
     let host = host.unwrap_or_else(|| state.address.to_string());
-    format!("{}://{host}{path}", scheme.as_deref().unwrap_or("http"))
+    (scheme.unwrap_or_else(|| "http".to_owned()), host)
 }
 
 /// The pieces, made on a thread of their own as the client takes them.

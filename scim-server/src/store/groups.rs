@@ -2,6 +2,7 @@
 
 use diesel::sql_types::{BigInt, Nullable, Text};
 use scim_core::resource::Id;
+use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::DieselTransaction;
@@ -42,5 +43,22 @@ impl DieselTransaction<'_> {
                 Ok(GroupSummary { id, name: name.unwrap_or_default(), members })
             })
             .collect()
+    }
+
+    /// The users of a directory with that (folded) address.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn users_by_email(&mut self, org: &Tenant, key: &str) -> Result<Vec<Id>> {
+        let rows: Vec<String> = statement("SELECT id FROM attribute_keys WHERE org = ")
+            .text(org.as_str())
+            .sql(" AND kind = 'User' AND attr = 'emails.value' AND key = ")
+            .text(key)
+            .sql(" UNION SELECT id FROM unique_keys WHERE org = ")
+            .text(org.as_str())
+            .sql(" AND kind = 'User' AND attr = 'userName' AND key = ")
+            .text(key)
+            .rows::<Text, _>(self.conn)?;
+        Ok(rows.iter().filter_map(|id| Id::parse(id)).collect())
     }
 }

@@ -134,3 +134,25 @@ impl DieselStore {
         })
     }
 }
+
+impl DieselTransaction<'_> {
+    /// Takes back the latest try of `subject`: it was a right one.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn forget_latest_try(&mut self, subject: &str) -> Result<()> {
+        let latest: Option<(i64, String)> = attempts::table
+            .filter(attempts::subject.eq(subject))
+            .order((attempts::at.desc(), attempts::id.desc()))
+            .select((attempts::at, attempts::id))
+            .first(self.conn)
+            .optional()
+            .map_err(of)?;
+        if let Some((at, id)) = latest {
+            diesel::delete(attempts::table.find((subject, at, &id)))
+                .execute(self.conn)
+                .map_err(of)?;
+        }
+        Ok(())
+    }
+}

@@ -493,3 +493,30 @@ impl Records for DieselTransaction<'_> {
         Ok(true)
     }
 }
+
+impl DieselTransaction<'_> {
+    /// Claims of all organizations that were not checked since then, the longest waiting first.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn domains_due(
+        &mut self,
+        since: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<ClaimedDomain>> {
+        all(domains::table
+            .filter(domains::checked.is_null().or(domains::checked.lt(since.as_millisecond())))
+            .filter(domains::state.ne("expired"))
+            .order(domains::checked)
+            .limit(integer(limit))
+            .load::<DomainRow>(self.conn))
+    }
+
+    /// A claim, whosever it is by now.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn domain_of_id(&mut self, id: &Id) -> Result<Option<ClaimedDomain>> {
+        one(domains::table.filter(domains::id.eq(id.as_str())).first::<DomainRow>(self.conn))
+    }
+}

@@ -1,0 +1,143 @@
+//! The audit log, and why somebody is in an organization.
+
+use scim_core::Result;
+use scim_core::event::Event;
+use scim_core::org::{Grant, Organization, Records as _, Source, people};
+use scim_core::resource::Id;
+use serde_json::Value;
+
+use super::call::{Call, Reply, time};
+use super::endpoint::bad;
+use super::members::{email, grant_view};
+use super::views::{AuditEvent, Explanation, Reason};
+use crate::store::EventFilter;
+
+fn view(call: &mut Call<'_, '_>, organization: &Organization, event: Event) -> Result<AuditEvent> {
+    Ok(AuditEvent {
+        id: event.id.as_str().to_owned(),
+        at: time(event.at),
+        name: event.name,
+        actor: call.actor_label(&event.actor)?,
+        organization: organization.id.as_str().to_owned(),
+        target: event.target.as_str().to_owned(),
+        request_id: event.request_id,
+        detail: event.detail,
+    })
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    let limit = call.limit()?;
+    let text = |name: &str| call.filter(name).map(str::to_owned);
+    let order = call.filter("order").unwrap_or("newest");
+    let cursor = call.cursor::<String>()?;
+    let mut filter =
+        EventFilter { name: text("name"), target: text("target"), ..EventFilter::default() };
+    match order {
+        "newest" => filter.before = cursor,
+        "oldest" => filter.after = Some(cursor.unwrap_or_default()),
+        _ => return Err(bad("invalid_parameter", "order is newest or oldest".into())),
+    }
+    let events = call.tx.events(&organization.id, &filter, limit)?;
+    let next =
+        (events.len() == limit).then(|| events.last().map(|e| e.id.as_str().to_owned())).flatten();
+    let views = events
+        .into_iter()
+        .map(|event| view(call, &organization, event))
+        .collect::<Result<Vec<_>>>()?;
+    Reply::page(&views, next)
+}
+
+pub(super) fn explain(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    let asked = call
+        .filter("email")
+        .ok_or_else(|| bad("invalid_parameter", "Say of whom: ?email=ann@example.com".into()))?;
+    let address = email(asked)?;
+    let account = match call.tx.account_known_by(address.key())? {
+        Some(account) => Some(account.id),
+        None => unproven(call, &organization, address.key())?,
+    };
+    let membership = match &account {
+        None => None,
+        Some(account) => people::membership(call.tx, &organization.id, account)?,
+    };
+    let name = &organization.name;
+    let Some(membership) = membership else {
+        return Reply::ok(&Explanation {
+            email: asked.to_owned(),
+            account: None,
+            member: false,
+            summary: format!("{asked} is not a member of \"{name}\"."),
+            role: None,
+            state: None,
+            reasons: Vec::new(),
+        });
+    };
+    let mut reasons = Vec::new();
+    for grant in &membership.grants {
+        reasons.push(reason(call, &organization, &membership.account, grant)?);
+    }
+    let state = if membership.is_active() { "active" } else { "suspended" };
+    let why: Vec<&str> = reasons.iter().map(|reason| reason.summary.as_str()).collect();
+    let (role, why) = (membership.role, why.join("; "));
+    Reply::ok(&Explanation {
+        email: asked.to_owned(),
+        account: Some(membership.account.as_str().to_owned()),
+        member: true,
+        summary: format!("{asked} is a member of \"{name}\" ({role}, {state}): {why}."),
+        role: Some(role.to_string()),
+        state: Some(state.to_owned()),
+        reasons,
+    })
+}
+
+/// A user of the organization's directory whose address nothing proves is not known by it; among the
+/// organization's own members it names the person nevertheless.
+fn unproven(call: &mut Call<'_, '_>, organization: &Organization, key: &str) -> Result<Option<Id>> {
+    let org = organization.governed_by().clone();
+    let users = call.tx.users_by_email(&org, key)?;
+    let bindings = call.tx.within(&org, |tx| tx.bindings(&users))?;
+    Ok(bindings.into_iter().next().map(|binding| binding.account))
+}
+
+fn reason(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    account: &Id,
+    grant: &Grant,
+) -> Result<Reason> {
+    let view = grant_view(call, organization, grant)?;
+    let event = call.tx.granting_event(&organization.id, account, grant.source.word())?;
+    let by = match &event {
+        None => None,
+        Some(event) => Some(call.actor_label(&event.actor)?),
+    };
+    let whose = by.as_deref().map(|by| format!(" (by {by})")).unwrap_or_default();
+    let what = match &grant.source {
+        Source::Group(_) => {
+            let name = view.group_name.clone().unwrap_or_default();
+            format!(
+                "the group \"{name}\" of the identity provider has the person, and its name is the organization's SCIM Name"
+            )
+        }
+        Source::Directory => "the organization's directory has the person".to_owned(),
+        Source::Creator => "the person made the organization".to_owned(),
+        Source::Manual => match &grant.note {
+            Some(note) => format!("kept by hand, {note}"),
+            None => "added by hand".to_owned(),
+        },
+        Source::Invite => "invited".to_owned(),
+        Source::Jit => "signed in".to_owned(),
+        Source::OwnerProtected => "kept because nobody else owned the organization".to_owned(),
+    };
+    let cause = event.as_ref().and_then(|e| e.detail.get("cause")).and_then(Value::as_str);
+    Ok(Reason {
+        summary: format!("{what}{whose}"),
+        grant: view,
+        by,
+        cause: cause.map(str::to_owned),
+        request_id: event.as_ref().map(|event| event.request_id.clone()),
+        at: event.map(|event| time(event.at)),
+    })
+}

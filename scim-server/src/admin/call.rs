@@ -1,0 +1,269 @@
+//! [`Call`]: a request at work inside its transaction, and [`Reply`], what comes of it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use scim_core::org::{Cause, Movement, Organization, Records as _, Role, linking, people};
+use scim_core::resource::{Id, instant};
+use scim_core::store::Tenant;
+use scim_core::{Error, Kind, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::endpoint::{Access, bad};
+use super::person::Person;
+use super::{Api, Request, Response};
+use crate::store::DieselTransaction;
+
+/// How many entries a page has, unless the client says otherwise, and at the most.
+const PAGE: usize = 50;
+const MOST: usize = 200;
+
+/// A request, before its transaction.
+#[derive(Clone, Copy)]
+pub(super) struct Incoming<'c> {
+    pub(super) api: &'c Api,
+    pub(super) request: &'c Request,
+    pub(super) person: &'c Person,
+    pub(super) cause: &'c Cause<'c>,
+    pub(super) params: &'c BTreeMap<&'static str, String>,
+    pub(super) query: &'c BTreeMap<String, String>,
+    pub(super) body: &'c Value,
+}
+
+impl Incoming<'_> {
+    /// The body, as what the endpoint takes.
+    pub(super) fn input<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_value(self.body.clone()).map_err(|e| bad("invalid_body", e.to_string()))
+    }
+
+    /// A part of the path.
+    pub(super) fn param(&self, name: &str) -> &str {
+        self.params.get(name).map(String::as_str).unwrap_or_default()
+    }
+
+    /// A part of the path that is an id.
+    pub(super) fn id(&self, name: &str) -> Result<Id> {
+        Id::parse(self.param(name)).ok_or_else(not_found)
+    }
+
+    pub(super) fn org_id(&self) -> Tenant {
+        Tenant::new(self.param("org"))
+    }
+}
+
+pub(super) fn not_found() -> Error {
+    Error::not_found("There is nothing with that id, or it is not for you to see")
+        .with_code("not_found")
+}
+
+/// A request inside its transaction.
+pub(super) struct Call<'c, 't> {
+    pub(super) tx: &'c mut DieselTransaction<'t>,
+    pub(super) incoming: Incoming<'c>,
+    /// What was done before the transaction.
+    pub(super) prepared: Value,
+    /// The organization in the path, once the caller is admitted to it.
+    organization: Option<Organization>,
+    /// What changed for people.
+    pub(super) movements: Vec<Movement>,
+}
+
+impl<'c> std::ops::Deref for Call<'c, '_> {
+    type Target = Incoming<'c>;
+
+    fn deref(&self) -> &Incoming<'c> {
+        &self.incoming
+    }
+}
+
+impl<'c, 't> Call<'c, 't> {
+    pub(super) fn new(
+        tx: &'c mut DieselTransaction<'t>,
+        incoming: Incoming<'c>,
+        prepared: Value,
+    ) -> Self {
+        Self { tx, incoming, prepared, organization: None, movements: Vec::new() }
+    }
+
+    /// Lets the caller in, or doesn't. An organization that one isn't a member of is not there; nor is an
+    /// Admin Organization for its plain members.
+    pub(super) fn admit(&mut self, access: Access) -> Result<()> {
+        let forbidden = |detail: &str, code: &'static str| {
+            Err(Error::new(Kind::Forbidden, detail).with_code(code))
+        };
+        let least = match access {
+            Access::Public | Access::SignedIn => return Ok(()),
+            Access::Operator if *self.person == Person::Operator => return Ok(()),
+            Access::Operator => {
+                return forbidden("Only the operator of the server may do this", "operator_only");
+            }
+            Access::Organization(role) => role,
+        };
+        let id = self.org_id();
+        let organization = linking::organization(self.tx, &id)?;
+        if let Some(account) = self.person.account() {
+            let membership = people::membership(self.tx, &id, account)?;
+            let membership = membership.filter(people::Membership::is_active);
+            let role = membership.ok_or_else(linking::no_organization)?.role;
+            if organization.is_admin() && role == Role::Member {
+                return Err(linking::no_organization());
+            }
+            if role < least {
+                let detail =
+                    format!("This takes the role {least} in the organization; yours is {role}");
+                return forbidden(&detail, "role_required");
+            }
+            if role == Role::Member && self.person.is_session() {
+                self.require_sso(&organization)?;
+            }
+        }
+        self.organization = Some(organization);
+        Ok(())
+    }
+
+    /// A session by password enters an organization that requires single sign-on only to administer it.
+    fn require_sso(&mut self, organization: &Organization) -> Result<()> {
+        let effective = scim_core::org::claims::effective(self.tx, organization)?;
+        if effective.settings.is_none_or(|settings| !settings.required) {
+            return Ok(());
+        }
+        let detail = "The organization requires single sign-on; a password doesn't let members in";
+        Err(Error::new(Kind::Forbidden, detail).with_code("sso_required"))
+    }
+
+    /// The organization in the path.
+    pub(super) fn organization(&self) -> Result<Organization> {
+        self.organization
+            .clone()
+            .ok_or_else(|| Error::internal("an endpoint without an organization"))
+    }
+
+    /// How many entries of a list are wanted.
+    pub(super) fn limit(&self) -> Result<usize> {
+        let Some(text) = self.query.get("limit") else { return Ok(PAGE) };
+        match text.parse() {
+            Ok(limit @ 1..=MOST) => Ok(limit),
+            _ => Err(bad("invalid_parameter", format!("limit is a number from 1 to {MOST}"))),
+        }
+    }
+
+    /// Where a list goes on.
+    pub(super) fn cursor<T: DeserializeOwned>(&self) -> Result<Option<T>> {
+        let Some(text) = self.query.get("cursor") else { return Ok(None) };
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let cursor = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let wrong = || bad("invalid_cursor", "The cursor is none that this list gave".into());
+        cursor.map(Some).ok_or_else(wrong)
+    }
+
+    pub(super) fn filter(&self, name: &str) -> Option<&'c str> {
+        self.incoming.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// The person with an address: known, or made now.
+    pub(super) fn moved(&mut self, movements: Vec<Movement>) {
+        self.movements.extend(movements);
+    }
+
+    /// What to show for an actor of events: an account's address, else as it is.
+    pub(super) fn actor_label(&mut self, actor: &str) -> Result<String> {
+        let account = match Id::parse(actor) {
+            Some(id) if actor.starts_with("acc_") => self.tx.account(&id)?,
+            _ => None,
+        };
+        Ok(account.map_or_else(|| actor.to_owned(), |account| account.label().to_owned()))
+    }
+}
+
+/// What a call answers.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    /// The field that is shown this once.
+    pub(super) secret: Option<&'static str>,
+}
+
+impl Reply {
+    pub(super) fn ok<T: Serialize>(view: &T) -> Result<Self> {
+        let body = serde_json::to_value(view).map_err(Error::internal)?;
+        Ok(Self { status: 200, body, secret: None })
+    }
+
+    pub(super) fn created<T: Serialize>(view: &T) -> Result<Self> {
+        Ok(Self { status: 201, ..Self::ok(view)? })
+    }
+
+    pub(super) fn nothing() -> Self {
+        Self { status: 204, body: Value::Null, secret: None }
+    }
+
+    pub(super) fn page<T: Serialize, C: Serialize>(items: &[T], next: Option<C>) -> Result<Self> {
+        let cursor = match next {
+            None => None,
+            Some(next) => {
+                Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&next).map_err(Error::internal)?))
+            }
+        };
+        Self::ok(&json!({"items": items, "next_cursor": cursor}))
+    }
+
+    /// All of a short list.
+    pub(super) fn list<T: Serialize>(items: &[T]) -> Result<Self> {
+        Self::page(items, None::<()>)
+    }
+
+    pub(super) fn once(self, secret: &'static str) -> Self {
+        Self { secret: Some(secret), ..self }
+    }
+
+    pub(super) fn add_effects(&mut self, effects: Value, dry_run: bool) {
+        if dry_run {
+            *self = Self {
+                status: 200,
+                body: json!({"dry_run": true, "effects": effects}),
+                secret: None,
+            };
+            return;
+        }
+        if self.status == 204 {
+            self.status = 200;
+            self.body = json!({});
+        }
+        if let Some(body) = self.body.as_object_mut() {
+            body.insert("effects".into(), effects);
+        }
+    }
+
+    /// The entity tag of what it shows.
+    pub(super) fn etag(&self) -> String {
+        let digest = Sha256::digest(self.body.to_string().as_bytes());
+        let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        format!("\"{hex}\"")
+    }
+
+    pub(super) fn into_response(self, tagged: bool) -> Response {
+        let mut headers = Vec::new();
+        if tagged {
+            headers.push(("ETag", self.etag()));
+        }
+        let body = (self.status != 204).then(|| self.body.to_string().into_bytes());
+        Response {
+            status: self.status,
+            headers,
+            body,
+            content_type: "application/json",
+            error: None,
+        }
+    }
+}
+
+/// A time as the API shows it.
+pub(super) fn time(timestamp: Timestamp) -> String {
+    instant(timestamp)
+}

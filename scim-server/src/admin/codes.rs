@@ -1,0 +1,139 @@
+//! Linking codes.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use jiff::SignedDuration;
+use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people};
+use scim_core::store::Tenant;
+use scim_core::{Error, Result};
+use serde_json::Value;
+use sha2::Sha256;
+
+use super::Api;
+use super::call::{Call, Incoming, Reply, time};
+use super::endpoint::bad;
+use super::views::{LinkCodeView, NewLinkCode};
+use crate::secrets::{hint, random_id};
+use crate::store::OPERATOR;
+
+/// Tries of a code by one person for one organization, and the time in which they count.
+const TRIES: i64 = 5;
+const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+impl Api {
+    /// What is kept of a code.
+    pub(super) fn code_digest(&self, code: &str) -> Result<String> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.code_key)
+            .map_err(|e| Error::internal(e.to_string()))?;
+        mac.update(plain(code).as_bytes());
+        let bytes = mac.finalize().into_bytes();
+        Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+/// A code as it was made, however it was typed: without spaces and hyphens, in small letters.
+fn plain(code: &str) -> String {
+    code.chars().filter(|c| c.is_ascii_alphanumeric()).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// 160 random bits in groups of four, to be read aloud if need be.
+fn new_code() -> Result<String> {
+    let letters = format!("{}{}", random_id()?, random_id()?);
+    let letters: Vec<char> = letters.chars().collect();
+    let groups: Vec<String> = letters.chunks(4).map(|group| group.iter().collect()).collect();
+    Ok(format!("link-{}", groups.join("-")))
+}
+
+/// Counts a try before the code is looked at (S19): the sixth fails with the right code too. The try is
+/// counted for good unless the code turns out to be right.
+pub(super) fn count_try(incoming: &Incoming<'_>) -> Result<Value> {
+    let subject = subject(incoming);
+    incoming.api.count_try(&subject, TRIES, WINDOW)?;
+    Ok(Value::Null)
+}
+
+fn subject(incoming: &Incoming<'_>) -> String {
+    format!("link_code:{}:{}", incoming.person.actor(), incoming.org_id())
+}
+
+/// A right code takes back its own try, and no other.
+pub(super) fn succeeded(call: &mut Call<'_, '_>) -> Result<()> {
+    let subject = subject(&call.incoming);
+    call.tx.forget_latest_try(&subject)
+}
+
+fn view(
+    call: &mut Call<'_, '_>,
+    code: &LinkingCode,
+    secret: Option<String>,
+) -> Result<LinkCodeView> {
+    let issuer_present = match scim_core::resource::Id::parse(&code.created_by) {
+        Some(account) if code.created_by != OPERATOR => {
+            let membership = people::membership(call.tx, &code.org, &account)?;
+            membership.is_some_and(|m| m.is_active() && m.role > Role::Member)
+        }
+        _ => true,
+    };
+    Ok(LinkCodeView {
+        id: code.id.as_str().to_owned(),
+        code: secret,
+        ends_in: code.hint.clone(),
+        state: code.status(call.cause.now).to_owned(),
+        note: code.note.clone(),
+        intended_organization: code.intended.as_ref().map(|org| org.as_str().to_owned()),
+        created: time(code.created),
+        created_by: call.actor_label(&code.created_by)?,
+        issuer_present,
+        expires: time(code.expires),
+        redeemed_by: match &code.state {
+            CodeState::Redeemed { by, .. } => Some(by.as_str().to_owned()),
+            CodeState::Issued | CodeState::Revoked { .. } => None,
+        },
+    })
+}
+
+pub(super) fn issue(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewLinkCode = call.input()?;
+    let too_long = |text: &String| text.chars().count() > 256 || text.chars().any(char::is_control);
+    if new.note.as_ref().is_some_and(too_long) {
+        return Err(bad("invalid_value", "A note has at most 256 characters".into()));
+    }
+    let intended = new.intended_organization.as_deref().map(Tenant::new);
+    let admin = call.organization()?;
+    let secret = new_code()?;
+    let digest = call.api.code_digest(&secret)?;
+    let code = linking::issue(
+        call.tx,
+        &admin,
+        (&digest, &hint(&secret)),
+        (new.note, intended),
+        call.incoming.cause,
+    )?;
+    Ok(Reply::created(&view(call, &code, Some(secret))?)?.once("code"))
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let admin = call.organization()?;
+    admin.require_admin()?;
+    let codes = call.tx.codes(&admin.id)?;
+    let views = codes.iter().map(|code| view(call, code, None)).collect::<Result<Vec<_>>>()?;
+    Reply::list(&views)
+}
+
+pub(super) fn revoke(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (admin, id) = (call.organization()?, call.id("code")?);
+    let code = linking::revoke(call.tx, &admin, &id, call.incoming.cause)?;
+    Reply::ok(&view(call, &code, None)?)
+}
+
+/// Revokes all that could be redeemed.
+pub(super) fn revoke_all(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let admin = call.organization()?;
+    admin.require_admin()?;
+    let now = call.cause.now;
+    let mut revoked = Vec::new();
+    for code in call.tx.codes(&admin.id)?.into_iter().filter(|code| code.is_live(now)) {
+        let code = linking::revoke(call.tx, &admin, &code.id, call.incoming.cause)?;
+        revoked.push(view(call, &code, None)?);
+    }
+    Reply::list(&revoked)
+}

@@ -1,0 +1,96 @@
+//! Claimed domains.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use scim_core::org::{ClaimedDomain, Finding, Organization, Records as _, claims, linking};
+use scim_core::{Error, Result};
+use serde_json::{Value, json};
+
+use super::call::{Call, Incoming, Reply, time};
+use super::views::{DomainView, NewDomain};
+use crate::secrets::random_bytes;
+
+fn view(organization: &Organization, d: &ClaimedDomain) -> DomainView {
+    DomainView {
+        id: d.id.as_str().to_owned(),
+        domain: d.name.as_str().to_owned(),
+        state: d.state.to_string(),
+        hidden: claims::is_hidden(organization, d),
+        record_names: vec![
+            format!("{}.{}", ClaimedDomain::LABEL, d.name),
+            d.name.as_str().to_owned(),
+        ],
+        record_value: d.record(),
+        created: time(d.created),
+        verified: d.verified.map(time),
+        checked: d.checked.map(time),
+        missing_since: d.missing.map(time),
+        finding: None,
+    }
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    let domains = call.tx.domains(&organization.id)?;
+    let views: Vec<_> = domains.iter().map(|domain| view(&organization, domain)).collect();
+    Reply::list(&views)
+}
+
+pub(super) fn claim(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewDomain = call.input()?;
+    let organization = call.organization()?;
+    let token = URL_SAFE_NO_PAD.encode(random_bytes()?);
+    let domain = claims::claim(call.tx, &organization, &new.domain, token, call.incoming.cause)?;
+    Reply::created(&view(&organization, &domain))
+}
+
+fn find(call: &mut Call<'_, '_>) -> Result<(Organization, ClaimedDomain)> {
+    let (organization, id) = (call.organization()?, call.id("domain")?);
+    let domain = claims::find(call.tx, &organization.id, &id)?;
+    Ok((organization, domain))
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (organization, domain) = find(call)?;
+    Reply::ok(&view(&organization, &domain))
+}
+
+/// Asks DNS, outside the transaction that takes what it says.
+pub(super) fn ask(incoming: &Incoming<'_>) -> Result<Value> {
+    let (org, id) = (incoming.org_id(), incoming.id("domain")?);
+    let domain = incoming.api.store.read_records(|tx| {
+        linking::organization(tx, &org)?;
+        claims::find(tx, &org, &id)
+    })?;
+    Ok(match incoming.api.verifier.verify(&domain) {
+        Finding::Found => json!("found"),
+        Finding::Absent => json!("absent"),
+        Finding::Unknown => json!("unknown"),
+    })
+}
+
+pub(super) fn verify(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (organization, domain) = find(call)?;
+    let said = call.prepared.as_str().unwrap_or_default().to_owned();
+    let finding = match said.as_str() {
+        "found" => Finding::Found,
+        "absent" => Finding::Absent,
+        "unknown" => Finding::Unknown,
+        _ => return Err(Error::internal("DNS was not asked")),
+    };
+    let (domain, _) = claims::check(call.tx, domain, finding, true, call.incoming.cause)?;
+    Reply::ok(&DomainView { finding: Some(said), ..view(&organization, &domain) })
+}
+
+pub(super) fn transfer(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (organization, domain) = find(call)?;
+    let moved = claims::transfer(call.tx, &organization, &domain, call.incoming.cause)?;
+    let admin = linking::organization(call.tx, &moved.org)?;
+    Reply::ok(&view(&admin, &moved))
+}
+
+pub(super) fn withdraw(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (organization, domain) = find(call)?;
+    claims::withdraw(call.tx, &organization, &domain, call.incoming.cause)?;
+    Ok(Reply::nothing())
+}

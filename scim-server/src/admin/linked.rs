@@ -1,0 +1,167 @@
+//! Linking, unlinking, and the linked organizations with their SCIM Names.
+
+use scim_core::org::linking::{self, Members};
+use scim_core::org::{Organization, Records as _, ScimName, people};
+use scim_core::store::Tenant;
+use scim_core::{Error, Kind, Result};
+
+use super::call::{Call, Reply, time};
+use super::codes;
+use super::organizations::view as organization_view;
+use super::views::{
+    LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, ScimNameChange,
+    ScimNamesChange, UnlinkRequest,
+};
+
+/// Free groups that a preview names.
+const FREE: usize = 100;
+/// Organizations that one request may name.
+const MOST_NAMES: usize = 200;
+
+pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let request: LinkPreviewRequest = call.input()?;
+    let organization = call.organization()?;
+    let digest = call.api.code_digest(&request.code)?;
+    organization.require_linkable()?;
+    let code = linking::redeemable(call.tx, &organization, &digest, call.incoming.cause)?;
+    let free = free_groups(call, &code.org)?;
+    let preview = linking::preview(call.tx, &organization, &digest, free, call.incoming.cause)?;
+    codes::succeeded(call)?;
+    Reply::ok(&LinkPreview {
+        admin_organization_name: preview.admin.name,
+        verified_domains: preview.domains,
+        sso_enabled: preview.sso.0,
+        sso_required: preview.sso.1,
+        members_outside: preview.members_outside,
+        hidden_domains: preview.hidden_domains,
+        free_groups: preview.free_groups,
+        warnings: preview.warnings.into_iter().map(str::to_owned).collect(),
+    })
+}
+
+/// Names of groups that match nothing yet.
+fn free_groups(call: &mut Call<'_, '_>, admin: &Tenant) -> Result<Vec<String>> {
+    call.tx.within(admin, |tx| {
+        let groups = tx.groups_after(None, FREE)?;
+        let ids: Vec<_> = groups.iter().map(|group| group.id.clone()).collect();
+        let matched: Vec<_> = tx.matched(&ids)?.into_iter().map(|(group, _)| group).collect();
+        let free = groups.into_iter().filter(|group| !matched.contains(&group.id));
+        Ok(free.map(|group| group.name).collect())
+    })
+}
+
+pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let request: LinkRequest = call.input()?;
+    let organization = call.organization()?;
+    let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
+    let digest = call.api.code_digest(&request.code)?;
+    let (linked, movements) =
+        linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
+    codes::succeeded(call)?;
+    call.moved(movements);
+    Reply::ok(&organization_view(call, &linked)?)
+}
+
+/// From either side: the organization's own owner, or an owner or admin of its Admin Organization.
+pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    unlink_it(call, &organization)
+}
+
+pub(super) fn unlink_from_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let linked = linked_one(call)?;
+    unlink_it(call, &linked)
+}
+
+fn unlink_it(call: &mut Call<'_, '_>, organization: &Organization) -> Result<Reply> {
+    let request: UnlinkRequest = call.input()?;
+    let members = match request.members.as_str() {
+        "keep" => Members::Keep,
+        "remove" => Members::Remove,
+        _ => {
+            let detail = "members says what becomes of members by a group: keep or remove";
+            return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
+        }
+    };
+    let movements = linking::unlink(call.tx, organization, members, call.incoming.cause)?;
+    call.moved(movements);
+    Ok(Reply::nothing())
+}
+
+fn linked_one(call: &mut Call<'_, '_>) -> Result<Organization> {
+    let admin = call.organization()?;
+    admin.require_admin()?;
+    let id = Tenant::new(call.param("linked"));
+    let linked = call.tx.organization(&id)?;
+    let linked = linked.filter(|o| o.link.as_ref().is_some_and(|link| link.admin == admin.id));
+    linked.ok_or_else(linking::no_organization)
+}
+
+fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationView> {
+    let group = people::matching_group(call.tx, o)?;
+    let link = o.require_link()?;
+    let state = match (&link.scim_name, &group) {
+        (None, _) => "no_scim_name",
+        (Some(_), None) => "waiting_for_group",
+        (Some(_), Some(_)) => "matched",
+    };
+    Ok(LinkedOrganizationView {
+        id: o.id.as_str().to_owned(),
+        name: o.name.clone(),
+        scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
+        state: state.to_owned(),
+        group: group.map(|group| group.as_str().to_owned()),
+        since: time(link.since),
+    })
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let admin = call.organization()?;
+    admin.require_admin()?;
+    let (limit, after) = (call.limit()?, call.cursor::<String>()?);
+    let after = after.as_deref().map(Tenant::new);
+    let linked = call.tx.linked(&admin.id, after.as_ref(), limit)?;
+    let next =
+        (linked.len() == limit).then(|| linked.last().map(|o| o.id.as_str().to_owned())).flatten();
+    let views = linked.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
+    Reply::page(&views, next)
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let linked = linked_one(call)?;
+    Reply::ok(&view(call, &linked)?)
+}
+
+pub(super) fn set_name(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: ScimNameChange = call.input()?;
+    let linked = linked_one(call)?;
+    let name = change.scim_name.as_deref().map(ScimName::parse).transpose()?;
+    let mut views = set_names(call, &[(linked.id, name)])?;
+    Reply::ok(&views.pop())
+}
+
+pub(super) fn set_several(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: ScimNamesChange = call.input()?;
+    if !(1..=MOST_NAMES).contains(&change.organizations.len()) {
+        let detail = format!("One request names 1 to {MOST_NAMES} organizations");
+        return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
+    }
+    let mut names = Vec::new();
+    for named in &change.organizations {
+        let name = named.scim_name.as_deref().map(ScimName::parse).transpose()?;
+        names.push((Tenant::new(&named.id), name));
+    }
+    let views = set_names(call, &names)?;
+    Reply::list(&views)
+}
+
+fn set_names(
+    call: &mut Call<'_, '_>,
+    names: &[(Tenant, Option<ScimName>)],
+) -> Result<Vec<LinkedOrganizationView>> {
+    let admin = call.organization()?;
+    let (changed, movements) =
+        linking::set_scim_names(call.tx, &admin, names, call.incoming.cause)?;
+    call.moved(movements);
+    changed.iter().map(|o| view(call, o)).collect()
+}

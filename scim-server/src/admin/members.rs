@@ -1,0 +1,199 @@
+//! Members of organizations.
+
+use scim_core::org::people::{self, After, Membership};
+use scim_core::org::{EmailAddress, Grant, Organization, Records as _, Refusal, Role, Source};
+use scim_core::resource::Id;
+use scim_core::store::Transaction as _;
+use scim_core::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use super::call::{Call, Reply, not_found, time};
+use super::views::{GrantView, MemberView, NewMember, OwnerRecovery, RoleChange};
+
+/// Pages looked at for one page of a filtered list.
+const PAGES: usize = 20;
+
+/// Reads an address.
+pub(super) fn email(text: &str) -> Result<EmailAddress> {
+    EmailAddress::parse(text)
+}
+
+fn role(organization: &Organization, text: &str) -> Result<Role> {
+    text.parse().map_err(|_| {
+        if organization.is_admin() && text == "billing_admin" {
+            return Refusal::NotAvailableInAdminOrg
+                .because("An Admin Organization has no billing, so no billing admins");
+        }
+        Refusal::InvalidRole.because("A role is owner, admin or member")
+    })
+}
+
+pub(super) fn grant_view(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    grant: &Grant,
+) -> Result<GrantView> {
+    let group = match &grant.source {
+        Source::Group(group) => Some(group.clone()),
+        _ => None,
+    };
+    let group_name = match &group {
+        None => None,
+        Some(group) => {
+            let governing = organization.governed_by().clone();
+            let found =
+                call.tx.within(&governing, |tx| tx.identify(std::slice::from_ref(group)))?;
+            found.into_iter().next().and_then(|group| group.label)
+        }
+    };
+    Ok(GrantView {
+        source: grant.source.word().to_owned(),
+        group: group.map(|group| group.as_str().to_owned()),
+        group_name,
+        note: grant.note.clone(),
+        suspended: grant.suspended,
+        since: grant.since.map(time),
+    })
+}
+
+fn view(call: &mut Call<'_, '_>, o: &Organization, m: &Membership) -> Result<MemberView> {
+    let account = call.tx.account(&m.account)?;
+    let grants = m.grants.iter().map(|grant| grant_view(call, o, grant)).collect::<Result<_>>()?;
+    Ok(MemberView {
+        account: m.account.as_str().to_owned(),
+        email: account.as_ref().and_then(|account| account.email.clone()),
+        name: account.and_then(|account| account.name),
+        role: m.role.to_string(),
+        state: if m.is_active() { "active" } else { "suspended" }.to_owned(),
+        grants,
+    })
+}
+
+/// Where a list of members goes on, as a cursor says it.
+#[derive(Serialize, Deserialize)]
+enum Place {
+    Stored(String),
+    User(Option<String>),
+}
+
+impl Place {
+    fn after(self) -> Option<After> {
+        match self {
+            Self::Stored(account) => Id::parse(&account).map(After::Stored),
+            Self::User(None) => Some(After::User(None)),
+            Self::User(Some(user)) => Id::parse(&user).map(|user| After::User(Some(user))),
+        }
+    }
+
+    fn of(after: &After) -> Self {
+        match after {
+            After::Stored(account) => Self::Stored(account.as_str().to_owned()),
+            After::User(user) => Self::User(user.as_ref().map(|user| user.as_str().to_owned())),
+        }
+    }
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    let limit = call.limit()?;
+    let mut after = match call.cursor::<Place>()? {
+        None => None,
+        Some(place) => place.after(),
+    };
+    let (source, state) = (call.filter("source"), call.filter("state"));
+    let fits = |m: &Membership| {
+        source.is_none_or(|source| m.grants.iter().any(|grant| grant.source.word() == source))
+            && state.is_none_or(|state| m.is_active() == (state == "active"))
+    };
+    let mut found: Vec<Membership> = Vec::new();
+    for _ in 0..PAGES {
+        let (page, next) = people::members(call.tx, &organization, after, limit - found.len())?;
+        found.extend(page.into_iter().filter(fits));
+        after = next;
+        if after.is_none() || found.len() >= limit {
+            break;
+        }
+    }
+    let views = found.iter().map(|m| view(call, &organization, m)).collect::<Result<Vec<_>>>()?;
+    Reply::page(&views, after.as_ref().map(Place::of))
+}
+
+fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {
+    let organization = call.organization()?;
+    let membership = people::membership(call.tx, &organization.id, account)?;
+    let membership = membership.ok_or_else(|| {
+        Error::not_found("The organization has no such member").with_code("not_a_member")
+    })?;
+    view(call, &organization, &membership)
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let account = call.id("account")?;
+    Reply::ok(&shown(call, &account)?)
+}
+
+/// Only owners make owners, and change them.
+fn require_owner(call: &mut Call<'_, '_>, organization: &Organization) -> Result<()> {
+    let Some(caller) = call.person.account() else { return Ok(()) };
+    if call.tx.role(&organization.id, caller)? == Some(Role::Owner) {
+        return Ok(());
+    }
+    let detail = "Only an owner makes others owners, and changes them";
+    Err(Error::new(scim_core::Kind::Forbidden, detail).with_code("role_required"))
+}
+
+pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewMember = call.input()?;
+    let organization = call.organization()?;
+    let role = role(&organization, new.role.as_deref().unwrap_or("member"))?;
+    if role == Role::Owner {
+        require_owner(call, &organization)?;
+    }
+    let address = email(&new.email)?;
+    let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
+    let how = (Source::Manual, role);
+    let movements = people::add(call.tx, &organization, &account, how, call.incoming.cause)?;
+    call.moved(movements);
+    Reply::created(&shown(call, &account)?)
+}
+
+pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: RoleChange = call.input()?;
+    let (organization, account) = (call.organization()?, call.id("account")?);
+    let role = role(&organization, &change.role)?;
+    let is_owner = call.tx.role(&organization.id, &account)? == Some(Role::Owner);
+    if role == Role::Owner || is_owner {
+        require_owner(call, &organization)?;
+    }
+    let movements = people::set_role(call.tx, &organization, &account, role, call.incoming.cause)?;
+    call.moved(movements);
+    Reply::ok(&shown(call, &account)?)
+}
+
+pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (organization, account) = (call.organization()?, call.id("account")?);
+    if call.tx.role(&organization.id, &account)? == Some(Role::Owner) {
+        require_owner(call, &organization)?;
+    }
+    let movements = people::remove(call.tx, &organization, &account, call.incoming.cause)?;
+    call.moved(movements);
+    Ok(Reply::nothing())
+}
+
+pub(super) fn recover_owner(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let recovery: OwnerRecovery = call.input()?;
+    let organization = call.organization()?;
+    let account = call.tx.account_known_by(email(&recovery.email)?.key())?.ok_or_else(|| {
+        Error::not_found("There is no account with this address; make one first")
+            .with_code("not_found")
+    })?;
+    let movements =
+        people::recover_owner(call.tx, &organization, &account.id, call.incoming.cause)?;
+    call.moved(movements);
+    Reply::ok(&shown(call, &account.id)?)
+}
+
+/// The id in a path, for teams.
+pub(super) fn account_in_path(call: &Call<'_, '_>) -> Result<Id> {
+    Id::parse(call.param("account")).ok_or_else(not_found)
+}

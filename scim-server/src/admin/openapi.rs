@@ -1,0 +1,207 @@
+//! The OpenAPI document, out of the table of endpoints.
+
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::response::{ResponseBuilder, ResponsesBuilder};
+use utoipa::openapi::schema::{AllOfBuilder, Array, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
+    PathsBuilder, Ref, RefOr, Required, Schema, ServerBuilder,
+};
+
+use super::endpoint::{Access, Endpoint, Output, Shape};
+use super::table::TABLE;
+use super::views::{Effects, Problem};
+
+/// The document.
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut paths = PathsBuilder::new();
+    let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
+    let mut collect = |shape: Shape| {
+        schemas.push(((shape.name)().into_owned(), (shape.schema)()));
+        (shape.parts)(&mut schemas);
+    };
+    collect(Shape::of::<Problem>());
+    collect(Shape::of::<Effects>());
+    for endpoint in TABLE.iter() {
+        if let Some(shape) = endpoint.input {
+            collect(shape);
+        }
+        if let Output::One(shape) | Output::Page(shape) = endpoint.output {
+            collect(shape);
+        }
+        paths = paths.path(endpoint.path, PathItem::new(method(endpoint), operation(endpoint)));
+    }
+    schemas.sort_by(|(a, _), (b, _)| a.cmp(b));
+    schemas.dedup_by(|(a, _), (b, _)| a == b);
+    let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .security_scheme("bearer", bearer)
+        .build();
+    let info = InfoBuilder::new()
+        .title("scim-server: administration")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(
+            "Organizations that share single sign-on. Sign in with the operator's token, a session or a \
+             personal token. Errors are problem documents (RFC 9457) with a stable code. A POST with an \
+             Idempotency-Key may be sent again; a GET gives an ETag that If-Match takes.",
+        ))
+        .build();
+    OpenApiBuilder::new()
+        .info(info)
+        .servers(Some([ServerBuilder::new().url("/api/v1").build()]))
+        .paths(paths.build())
+        .components(Some(components))
+        .build()
+}
+
+fn method(endpoint: &Endpoint) -> HttpMethod {
+    match endpoint.method {
+        "GET" => HttpMethod::Get,
+        "POST" => HttpMethod::Post,
+        "PUT" => HttpMethod::Put,
+        "PATCH" => HttpMethod::Patch,
+        _ => HttpMethod::Delete,
+    }
+}
+
+fn reference(shape: Shape) -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name((shape.name)()))
+}
+
+fn json(schema: RefOr<Schema>) -> utoipa::openapi::Content {
+    ContentBuilder::new().schema(Some(schema)).build()
+}
+
+fn text_parameter(name: &str, place: ParameterIn, about: &str) -> Parameter {
+    let required =
+        if matches!(place, ParameterIn::Path) { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description((!about.is_empty()).then_some(about))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).build()))
+        .build()
+}
+
+fn parameters(endpoint: &Endpoint) -> Vec<Parameter> {
+    let mut all: Vec<Parameter> = endpoint
+        .path
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next())
+        .map(|name| text_parameter(name, ParameterIn::Path, ""))
+        .collect();
+    let mut query = |name: &str, about: &str| {
+        all.push(text_parameter(name, ParameterIn::Query, about));
+    };
+    for (name, about) in endpoint.filters {
+        query(name, about);
+    }
+    if matches!(endpoint.output, Output::Page(_)) && endpoint.method == "GET" {
+        query("cursor", "Where to go on: the next_cursor of the page before");
+        query("limit", "Entries of a page, 1 to 200; 50 by default");
+    }
+    if endpoint.moves {
+        query("dry_run", "`true` tells the effects and undoes everything");
+    }
+    let mut header = |name: &str, about: &str| {
+        all.push(text_parameter(name, ParameterIn::Header, about));
+    };
+    if endpoint.method == "POST" {
+        header("Idempotency-Key", "The same key and request get the same answer, for a day");
+    }
+    if matches!(endpoint.method, "PUT" | "PATCH" | "DELETE") {
+        header("If-Match", "The ETag that was read; another state is 412");
+    }
+    all
+}
+
+fn operation(endpoint: &Endpoint) -> utoipa::openapi::path::Operation {
+    let mut operation = OperationBuilder::new()
+        .operation_id(Some(endpoint.name))
+        .summary(Some(endpoint.summary))
+        .description(Some(access(endpoint)))
+        .parameters(Some(parameters(endpoint)))
+        .responses(responses(endpoint));
+    if let Some(shape) = endpoint.input {
+        let body = RequestBodyBuilder::new()
+            .content("application/json", json(reference(shape)))
+            .required(Some(Required::True))
+            .build();
+        operation = operation.request_body(Some(body));
+    }
+    if endpoint.access != Access::Public {
+        operation = operation.security(SecurityRequirement::new("bearer", Vec::<String>::new()));
+    }
+    operation.build()
+}
+
+fn access(endpoint: &Endpoint) -> String {
+    let mut text = match endpoint.access {
+        Access::Public => "For everybody.".to_owned(),
+        Access::SignedIn => "For whoever is signed in.".to_owned(),
+        Access::Operator => "For the operator.".to_owned(),
+        Access::Organization(role) => {
+            format!(
+                "For the operator, and members of the organization with the role {role} or higher."
+            )
+        }
+    };
+    if endpoint.fresh {
+        text.push_str(" A session must be of the last ten minutes.");
+    }
+    text
+}
+
+fn page(shape: Shape) -> RefOr<Schema> {
+    let cursor =
+        ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Null]));
+    let page = ObjectBuilder::new()
+        .property("items", Array::new(reference(shape)))
+        .required("items")
+        .property("next_cursor", cursor.build())
+        .required("next_cursor");
+    RefOr::T(Schema::Object(page.build()))
+}
+
+fn responses(endpoint: &Endpoint) -> utoipa::openapi::response::Responses {
+    let effects = reference(Shape::of::<Effects>());
+    let (status, body) = match endpoint.output {
+        Output::None if endpoint.moves => {
+            let object = ObjectBuilder::new().property("effects", effects).required("effects");
+            ("200", Some(RefOr::T(Schema::Object(object.build()))))
+        }
+        Output::None => ("204", None),
+        Output::One(shape) => {
+            let created = endpoint.method == "POST" && endpoint.name_makes();
+            (if created { "201" } else { "200" }, Some(with_effects(endpoint, reference(shape))))
+        }
+        Output::Page(shape) => ("200", Some(with_effects(endpoint, page(shape)))),
+    };
+    let mut success = ResponseBuilder::new().description("Done");
+    if let Some(body) = body {
+        success = success.content("application/json", json(body));
+    }
+    let problem = ResponseBuilder::new()
+        .description("What is wrong, with a stable code")
+        .content("application/problem+json", json(reference(Shape::of::<Problem>())));
+    ResponsesBuilder::new()
+        .response(status, success.build())
+        .response("default", problem.build())
+        .build()
+}
+
+/// What moves people tells whom, beside what it gives.
+fn with_effects(endpoint: &Endpoint, schema: RefOr<Schema>) -> RefOr<Schema> {
+    if !endpoint.moves {
+        return schema;
+    }
+    let effects = ObjectBuilder::new().property("effects", reference(Shape::of::<Effects>()));
+    let both = AllOfBuilder::new().item(schema).item(effects.build());
+    RefOr::T(Schema::AllOf(both.build()))
+}

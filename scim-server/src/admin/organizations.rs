@@ -1,0 +1,188 @@
+//! Organizations.
+
+use scim_core::org::linking::{self, NewOrganization as New};
+use scim_core::org::{
+    DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
+};
+use scim_core::resource::Id;
+use scim_core::store::Tenant;
+use scim_core::{Error, Kind, Result};
+use serde_json::json;
+
+use super::call::{Call, Reply, time};
+use super::members::email;
+use super::person::Person;
+use super::views::{LinkView, NewName, NewOrganization, OrganizationChange, OrganizationView};
+use crate::store::new_organization_id;
+
+pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<OrganizationView> {
+    let link = match &o.link {
+        None => None,
+        Some(link) => Some(LinkView {
+            admin_organization: link.admin.as_str().to_owned(),
+            admin_organization_name: call
+                .tx
+                .organization(&link.admin)?
+                .map(|admin| admin.name)
+                .unwrap_or_default(),
+            scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
+            since: time(link.since),
+            by: call.actor_label(&link.by)?,
+        }),
+    };
+    Ok(OrganizationView {
+        id: o.id.as_str().to_owned(),
+        name: o.name.clone(),
+        kind: o.kind.to_string(),
+        plan: o.plan.to_string(),
+        scim_domains: o.domains.to_string(),
+        link,
+        has_active_owner: people::has_active_owner(call.tx, &o.id)?,
+        created: time(o.created),
+    })
+}
+
+/// Reads one of a few words.
+pub(super) fn word<T: std::str::FromStr<Err = String>>(name: &str, text: &str) -> Result<T> {
+    text.parse().map_err(|e| {
+        Error::new(Kind::Unprocessable, format!("{name}: {e}")).with_code("invalid_value")
+    })
+}
+
+fn operators_to_say(call: &Call<'_, '_>, what: &str) -> Result<()> {
+    if *call.person == Person::Operator {
+        return Ok(());
+    }
+    let detail = format!("{what} is for the operator of the server to say");
+    Err(Error::new(Kind::Forbidden, detail).with_code("operator_only"))
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let (limit, after) = (call.limit()?, call.cursor::<String>()?);
+    let found = match call.person.account().cloned() {
+        None => {
+            let after = after.as_deref().map(Tenant::new);
+            call.tx.organizations(after.as_ref(), limit)?
+        }
+        Some(account) => own(call, &account, after.as_deref(), limit)?,
+    };
+    let next =
+        (found.len() == limit).then(|| found.last().map(|o| o.id.as_str().to_owned())).flatten();
+    let views = found.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
+    Reply::page(&views, next)
+}
+
+/// The organizations that somebody sees: those where the person is an active member; Admin Organizations
+/// only for who administers them.
+fn own(
+    call: &mut Call<'_, '_>,
+    account: &Id,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Organization>> {
+    let mut found = Vec::new();
+    for membership in people::memberships_of(call.tx, account)? {
+        let beyond = after.is_none_or(|after| membership.org.as_str() > after);
+        if !membership.is_active() || !beyond || found.len() >= limit {
+            continue;
+        }
+        let organization = linking::organization(call.tx, &membership.org)?;
+        if !organization.is_admin() || membership.role > Role::Member {
+            found.push(organization);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewOrganization = call.input()?;
+    let kind = new.kind.as_deref().map_or(Ok(OrgKind::Regular), |text| word("kind", text))?;
+    let plan = new.plan.as_deref().map_or(Ok(Plan::Enterprise), |text| word("plan", text))?;
+    let domains = new.scim_domains.as_deref();
+    let domains = domains.map_or(Ok(DomainPolicy::Claimed), |text| word("scim_domains", text))?;
+    if new.plan.is_some() || kind == OrgKind::Admin || domains == DomainPolicy::Any {
+        operators_to_say(call, "The plan, the kind admin, and scim_domains any")?;
+    }
+    let owner = match (call.person.account().cloned(), &new.owner) {
+        (Some(account), None) => Some(account),
+        (Some(_), Some(_)) => {
+            operators_to_say(call, "Another owner than oneself")?;
+            None
+        }
+        (None, None) => None,
+        (None, Some(owner)) => {
+            Some(people::account_for(call.tx, &email(owner)?, call.incoming.cause)?.id)
+        }
+    };
+    let made = New { name: &new.name, kind, plan, domains, owner: owner.as_ref() };
+    let organization =
+        linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    Reply::created(&view(call, &organization)?)
+}
+
+/// An Admin Organization out of the settings of a regular one, which isn't linked by that.
+pub(super) fn create_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewName = call.input()?;
+    let organization = call.organization()?;
+    organization.require_regular("Admin Organizations of their own")?;
+    organization.require_enterprise()?;
+    // The operator acts for the organization: its owner owns the new one too.
+    let owner = match call.person.account().cloned() {
+        Some(account) => Some(account),
+        None => {
+            let roles = call.tx.roles(&organization.id)?;
+            roles.into_iter().find(|(_, role)| *role == Role::Owner).map(|(owner, _)| owner)
+        }
+    };
+    let made = New {
+        name: &new.name,
+        kind: OrgKind::Admin,
+        plan: organization.plan,
+        domains: organization.domains,
+        owner: owner.as_ref(),
+    };
+    let admin = linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    Reply::created(&view(call, &admin)?)
+}
+
+pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    Reply::ok(&view(call, &organization)?)
+}
+
+pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: OrganizationChange = call.input()?;
+    let before = call.organization()?;
+    let mut after = before.clone();
+    if let Some(name) = &change.name {
+        after.name = plain_name("an organization", name)?;
+    }
+    if let Some(plan) = &change.plan {
+        operators_to_say(call, "The plan")?;
+        before.require_regular("plan")?;
+        after.plan = word("plan", plan)?;
+    }
+    if let Some(domains) = &change.scim_domains {
+        after.domains = word("scim_domains", domains)?;
+        if after.domains == DomainPolicy::Any && before.domains != DomainPolicy::Any {
+            operators_to_say(call, "scim_domains any")?;
+        }
+    }
+    if after != before {
+        call.tx.put_organization(&after)?;
+        let target = Id::parse(after.id.as_str()).ok_or_else(super::call::not_found)?;
+        let state = |o: &Organization| json!({"name": o.name, "plan": o.plan.to_string(), "scim_domains": o.domains.to_string()});
+        let event =
+            if after.name == before.name { "organization.changed" } else { "organization.renamed" };
+        let detail = json!({"before": state(&before), "after": state(&after)});
+        call.incoming.cause.tell(call.tx, &after.id, event, &target, detail)?;
+    }
+    Reply::ok(&view(call, &after)?)
+}
+
+pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let organization = call.organization()?;
+    let movements = linking::delete(call.tx, &organization, call.incoming.cause)?;
+    call.moved(movements);
+    Ok(Reply::nothing())
+}

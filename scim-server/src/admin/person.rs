@@ -1,0 +1,115 @@
+//! Who calls the API: the operator, or an account by a session or a personal token.
+
+use jiff::{SignedDuration, Timestamp};
+use scim_core::org::{Records as _, people};
+use scim_core::resource::Id;
+use scim_core::{Error, Kind, Result};
+
+use super::Api;
+use crate::store::{Credential, CredentialKind, OPERATOR};
+
+/// How long a sign-in counts as just made.
+const FRESH: SignedDuration = SignedDuration::from_mins(10);
+/// The time in which failed tries from one address count.
+const WINDOW: SignedDuration = SignedDuration::from_mins(1);
+
+/// A caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Person {
+    /// Nobody signed in.
+    Nobody,
+    /// Whoever runs the server.
+    Operator,
+    /// A person.
+    Account(Id, Credential),
+}
+
+impl Person {
+    /// Who it is, for events.
+    pub(super) fn actor(&self) -> &str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Operator => OPERATOR,
+            Self::Account(account, _) => account.as_str(),
+        }
+    }
+
+    pub(super) fn account(&self) -> Option<&Id> {
+        match self {
+            Self::Account(account, _) => Some(account),
+            Self::Nobody | Self::Operator => None,
+        }
+    }
+
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Self::Account(_, credential) if credential.kind == CredentialKind::Session)
+    }
+
+    /// # Errors
+    /// If a session is not of the last minutes: what follows takes a person at the keyboard. Personal
+    /// tokens and the operator's were made for programs, by somebody who was.
+    pub(super) fn require_fresh(&self, now: Timestamp) -> Result<()> {
+        match self {
+            Self::Account(_, credential)
+                if credential.kind == CredentialKind::Session
+                    && now >= credential.created + FRESH =>
+            {
+                let detail = "This takes a sign-in of the last ten minutes; sign in again \
+                              (POST /api/v1/sessions)";
+                Err(Error::new(Kind::Forbidden, detail).with_code("reauthentication_required"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Api {
+    /// Finds out who shows `secret`. What isn't known costs as much as what is, and tells as little.
+    pub(super) fn authenticate(&self, secret: Option<&str>, address: &str) -> Result<Person> {
+        let refuse = |detail: &str| Error::new(Kind::Unauthorized, detail);
+        let Some(secret) = secret else {
+            return Err(refuse("Sign in: Authorization: Bearer <session or token>"));
+        };
+        let unknown = || refuse("The session or token is unknown, expired or revoked");
+        let now = self.env.clock.now();
+        let credential = self.store.find_credential(secret)?.filter(|c| c.is_live(now));
+        let person = match credential {
+            None => None,
+            Some(credential) => match (credential.kind, credential.account.clone()) {
+                (CredentialKind::Operator, _) => Some(Person::Operator),
+                (_, None) => None,
+                (_, Some(id)) => {
+                    let may = self.store.read_records(|tx| match tx.account(&id)? {
+                        None => Ok(false),
+                        Some(account) => people::may_sign_in(tx, &account),
+                    })?;
+                    may.then_some(Person::Account(id, credential))
+                }
+            },
+        };
+        match person {
+            Some(person) => Ok(person),
+            None => {
+                let most = i64::from(self.failure_limit);
+                self.count_try(&format!("address:{address}"), most, WINDOW)?;
+                Err(unknown())
+            }
+        }
+    }
+
+    /// Counts one more try of `subject`.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`] once there were too many (S19).
+    pub(super) fn count_try(&self, subject: &str, most: i64, window: SignedDuration) -> Result<()> {
+        let now = self.env.clock.now();
+        if self.store.may_try(subject, most, (now - window, now))? {
+            return Ok(());
+        }
+        let detail = format!(
+            "There were too many tries; wait {} minutes before the next",
+            window.as_mins().max(1)
+        );
+        Err(Error::new(Kind::TooManyRequests, detail).with_code("rate_limited"))
+    }
+}

@@ -1,0 +1,98 @@
+//! The bridge from actix to the administrative API: one permit, one blocking call.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MATCH};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
+use scim_core::{Error, Kind, Result};
+
+use super::observe::RequestId;
+use super::{State, auth, body, scim, status};
+use crate::admin::{self, Request};
+
+/// Where the API is.
+pub(super) const BASE_PATH: &str = "/api/v1";
+/// The largest body, in bytes.
+const LIMIT: usize = 1 << 20;
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The OpenAPI document.
+pub(super) async fn openapi() -> HttpResponse {
+    match admin::openapi().to_pretty_json() {
+        Ok(text) => HttpResponse::Ok().content_type("application/json").body(text),
+        Err(error) => {
+            log::error!("the OpenAPI document can't be written: {error}");
+            HttpResponse::InternalServerError().finish()
+        }
+    }
+}
+
+/// Answers everything below [`BASE_PATH`].
+pub(super) async fn answer(
+    state: web::Data<State>,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> HttpResponse {
+    let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let response = match respond(&state, &request, payload, &id).await {
+        Ok(response) => response,
+        Err(error) => admin::refusal(error, &id),
+    };
+    if let Some(error) = response.error.as_ref().filter(|e| e.kind().status() >= 500) {
+        log::error!(id; "{}", scim::chain(error));
+    }
+    let mut answer = HttpResponse::build(status(response.status));
+    for (name, value) in response.headers {
+        answer.insert_header((name, value));
+    }
+    answer.insert_header(("Cache-Control", "no-store"));
+    match response.body {
+        None => answer.finish(),
+        Some(body) => answer.content_type(response.content_type).body(body),
+    }
+}
+
+async fn respond(
+    state: &web::Data<State>,
+    request: &HttpRequest,
+    payload: web::Payload,
+    id: &str,
+) -> Result<admin::Response> {
+    let path = request.uri().path().strip_prefix(BASE_PATH).map(str::to_owned);
+    let path = path.ok_or_else(|| Error::not_found("There is no such endpoint"))?;
+    let header = |name: HeaderName| {
+        request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let secret = match request.headers().contains_key(AUTHORIZATION) {
+        false => None,
+        true => Some(auth::bearer(request.headers())?.to_owned()),
+    };
+    let body = body::read(request, payload, LIMIT, state.config.body_timeout).await?;
+    let (scheme, host) = scim::origin(state, request);
+    let asked = Request {
+        method: request.method().to_string(),
+        path,
+        query: request.query_string().to_owned(),
+        content_type: header(CONTENT_TYPE),
+        body,
+        if_match: header(IF_MATCH),
+        idempotency_key: header(HeaderName::from_static("idempotency-key")),
+        base_url: state.config.public_url.clone().unwrap_or(format!("{scheme}://{host}")),
+        request_id: id.to_owned(),
+        address: auth::address(state, request),
+    };
+    let busy = || Error::busy("The server is too busy; try again");
+    let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
+        .await
+        .map_err(|_| busy())?
+        .map_err(|_| busy())?;
+    let state = state.clone();
+    web::block(move || {
+        let _permit = permit;
+        state.api.answer(secret.as_deref(), &asked)
+    })
+    .await
+    .map_err(|e| Error::new(Kind::Internal, "The request failed").with_source(e.to_string()))
+}

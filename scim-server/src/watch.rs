@@ -1,0 +1,69 @@
+//! Looks after claimed domains: asks DNS again, from time to time.
+
+use std::time::Duration;
+
+use scim_core::Result;
+use scim_core::env::Env;
+use scim_core::org::{Cause, claims};
+
+use crate::dns::SharedVerifier;
+use crate::store::DieselStore;
+
+/// Claims checked in one go.
+const MOST: usize = 100;
+
+/// Who acts where nobody asked.
+const SYSTEM: &str = "system";
+
+/// What looking after the domains takes.
+#[derive(Clone)]
+pub(crate) struct Watch {
+    pub(crate) store: DieselStore,
+    pub(crate) env: Env,
+    pub(crate) verifier: SharedVerifier,
+    pub(crate) interval: Duration,
+}
+
+impl Watch {
+    /// How long to wait before the next look: a quarter of the interval, give or take a tenth, so that
+    /// many instances don't ask at the same moment.
+    pub(crate) fn pause(&self) -> Duration {
+        let mut random = [0; 2];
+        // Without random numbers there is no jitter.
+        let _ = getrandom::fill(&mut random);
+        let jitter = f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX);
+        self.interval.div_f64(4.0).mul_f64(0.9 + 0.2 * jitter).max(Duration::from_millis(200))
+    }
+
+    /// Checks the claims that are due. One that fails doesn't keep the others from being checked.
+    pub(crate) fn look(&self) {
+        let now = self.env.clock.now();
+        let due = self.store.read_records(|tx| tx.domains_due(now - self.interval, MOST));
+        let due = match due {
+            Ok(due) => due,
+            Err(error) => {
+                log::warn!("claimed domains can't be read: {error}");
+                return;
+            }
+        };
+        for domain in due {
+            if let Err(error) = self.check(&domain) {
+                log::warn!("the domain {} can't be checked: {error}", domain.name);
+            }
+        }
+    }
+
+    fn check(&self, domain: &scim_core::org::ClaimedDomain) -> Result<()> {
+        let finding = self.verifier.verify(domain);
+        let request_id = self.env.ids.next();
+        let now = self.env.clock.now();
+        let cause = Cause { env: &self.env, actor: SYSTEM, request_id: request_id.as_str(), now };
+        self.store.write_records(|tx| {
+            // It may have been withdrawn or transferred while DNS was asked.
+            match tx.domain_of_id(&domain.id)? {
+                Some(domain) => claims::check(tx, domain, finding, false, &cause).map(drop),
+                None => Ok(()),
+            }
+        })
+    }
+}
