@@ -13,8 +13,8 @@ use hickory_resolver::{Resolver, TokioResolver};
 use scim_core::org::{ClaimedDomain, Finding};
 
 /// How long one question may take, and how often it is asked.
-const PATIENCE: Duration = Duration::from_secs(3);
-const TRIES: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(2);
+const TRIES: usize = 1;
 
 /// Whoever answers whether a domain's record is there.
 pub trait Verifier: Send + Sync {

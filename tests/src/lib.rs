@@ -17,8 +17,14 @@
 )]
 
 mod client;
+mod clock;
+mod dns;
+mod people;
 pub mod replay;
 mod server;
 
 pub use client::{Answer, Client, encode, raw};
+pub use clock::Clock;
+pub use dns::{Dns, Say};
+pub use people::Person;
 pub use server::{Server, binary, run};

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::Client;
+use crate::{Client, Person};
 
 /// The binary: `SCIM_SERVER_BIN`, or what cargo built beside these tests.
 pub fn binary() -> PathBuf {
@@ -36,6 +36,7 @@ pub struct Server {
     folder: TempDir,
     address: SocketAddr,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     /// What the first start printed.
     pub welcome: String,
 }
@@ -46,7 +47,13 @@ impl Server {
     }
 
     pub fn with(arguments: &[&str]) -> Self {
+        Self::with_environment(arguments, &[])
+    }
+
+    pub fn with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut server = Self {
+            environment: environment.iter().map(owned).collect(),
             child: None,
             folder: tempfile::tempdir().unwrap(),
             address: free_address(),
@@ -64,6 +71,9 @@ impl Server {
         let child = Command::new(binary())
             .args(["--listen", &self.address.to_string(), "--database-url", &self.url()])
             .args(&self.arguments)
+            // Tests make more tokens and more mistakes than anybody else.
+            .envs([("SCIM_TOKEN_LIMIT", "100"), ("SCIM_FAILURE_LIMIT", "100000")])
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(File::create(&out).unwrap())
             .stderr(log)
@@ -113,6 +123,13 @@ impl Server {
         line.split_whitespace().last().unwrap().to_owned()
     }
 
+    /// The operator, by the token that the first start printed.
+    pub fn operator(&self) -> Person {
+        let line = self.welcome.lines().find(|line| line.contains("Operator:"));
+        let line = line.expect("a first start");
+        Person::new(self, line.split_whitespace().last().unwrap())
+    }
+
     /// The caller with the first token.
     pub fn provisioner(&self) -> Client {
         Client::new(self, &self.first_token())
@@ -121,7 +138,8 @@ impl Server {
     /// A command of the binary on this server's database, in JSON.
     pub fn command(&self, arguments: &[&str]) -> Value {
         let url = self.url();
-        let output = run(&[arguments, &["--database-url", &url]].concat());
+        let limit = ["--token-limit", "100", "--database-url", &url];
+        let output = run(&[arguments, &limit].concat());
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success(),

@@ -1,0 +1,122 @@
+//! Claimed domains against a DNS server on loopback.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+use scim_tests::{Clock, Dns, Person, Say, Server};
+use serde_json::{Value, json};
+
+fn claim(person: &Person, org: &str, domain: &str) -> (String, String) {
+    let path = format!("/organizations/{org}/domains");
+    let made = person.post(&path, json!({"domain": domain})).is(201).json();
+    (
+        format!("{path}/{}", made["id"].as_str().unwrap()),
+        made["record_value"].as_str().unwrap().into(),
+    )
+}
+
+fn verify(person: &Person, claim: &str) -> Value {
+    person.post(&format!("{claim}:verify"), Value::Null).is(200).json()
+}
+
+#[test]
+fn s31_a_claim_is_verified_by_its_txt_record_wherever_dns_puts_it() {
+    let dns = Dns::start();
+    let server = Server::with(&["--dns-server", &dns.address()]);
+    let operator = server.operator();
+    let org = operator.organization("Acme", json!({}));
+    let (apex, value) = claim(&operator, &org, "Example.COM.");
+    assert_eq!(verify(&operator, &apex)["finding"], "absent");
+    dns.set("example.com", Say::NoData);
+    assert_eq!(verify(&operator, &apex)["state"], "pending");
+    dns.set("example.com", Say::txt(&format!("{value}x")));
+    assert_eq!(verify(&operator, &apex)["state"], "pending");
+    for nothing in [Say::Fail, Say::Silence] {
+        dns.set("example.com", nothing);
+        assert_eq!(verify(&operator, &apex)["finding"], "unknown");
+    }
+    let (first, second) = value.split_at(30);
+    dns.set(
+        "example.com",
+        Say::Txt(vec![vec!["v=spf1 -all".into()], vec![first.into(), second.into()]]),
+    );
+    let verified = verify(&operator, &apex);
+    assert_eq!((&verified["state"], &verified["finding"]), (&json!("verified"), &json!("found")));
+
+    let (label, value) = claim(&operator, &org, "b\u{fc}cher.example");
+    let many = vec![vec!["x".repeat(200); 12], vec![value]];
+    dns.set("_scim-verification.xn--bcher-kva.example", Say::OnlyOverTcp(many));
+    let said = verify(&operator, &label);
+    assert_eq!(said["state"], "verified", "{said} {:?}", dns.asked());
+    let asked = dns.asked();
+    assert!(
+        asked.contains(&("_scim-verification.xn--bcher-kva.example".into(), true)),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn s31_scenario_21_a_missing_record_has_seven_days_and_servfail_counts_for_nothing() {
+    let dns = Dns::start();
+    let clock = Clock::at("2026-12-01 00:00:00");
+    let environment = clock.environment();
+    let environment: Vec<(&str, &str)> =
+        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let server = Server::with_environment(&["--dns-server", &dns.address()], &environment);
+    let operator = server.operator();
+    let org = operator.organization("Acme", json!({}));
+    let (claim, value) = claim(&operator, &org, "example.com");
+    let state = |time: &str| {
+        clock.set(time);
+        verify(&operator, &claim)["state"].as_str().unwrap().to_owned()
+    };
+    dns.set("example.com", Say::txt(&value));
+    assert_eq!(state("2026-12-01 00:00:01"), "verified");
+    dns.set("example.com", Say::Fail);
+    assert_eq!(state("2026-12-20 00:00:00"), "verified");
+    dns.forget("example.com");
+    assert_eq!(state("2026-12-20 00:00:10"), "grace");
+    assert_eq!(state("2026-12-27 00:00:09"), "grace");
+    dns.set("example.com", Say::Silence);
+    assert_eq!(state("2026-12-28 00:00:00"), "grace");
+    dns.set("example.com", Say::txt(&value));
+    assert_eq!(state("2026-12-28 00:00:01"), "verified");
+    dns.forget("example.com");
+    assert_eq!(state("2026-12-28 00:00:02"), "grace");
+    assert_eq!(state("2027-01-04 00:00:01"), "grace");
+    assert_eq!(state("2027-01-04 00:00:02"), "unverified");
+    let events: Vec<Value> =
+        operator.list(&format!("/organizations/{org}/audit-events?order=oldest"));
+    let told: Vec<&str> = events
+        .iter()
+        .map(|event| event["name"].as_str().unwrap())
+        .filter(|name| name.starts_with("domain."))
+        .collect();
+    let wanted = [
+        "domain.claim_added",
+        "domain.verified",
+        "domain.grace_started",
+        "domain.verified",
+        "domain.grace_started",
+        "domain.unverified",
+    ];
+    assert_eq!(told.iter().filter(|name| wanted.contains(name)).count(), wanted.len(), "{told:?}");
+}
+
+#[test]
+fn s31_domains_are_looked_after_without_being_asked() {
+    let dns = Dns::start();
+    let server = Server::with(&["--dns-server", &dns.address(), "--domain-check-interval", "1"]);
+    let operator = server.operator();
+    let org = operator.organization("Acme", json!({}));
+    let (claim, value) = claim(&operator, &org, "example.com");
+    dns.set("example.com", Say::txt(&value));
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while operator.get(&claim).json()["state"] != "verified" {
+        assert!(std::time::Instant::now() < until, "{}", server.log());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
