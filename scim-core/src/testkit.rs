@@ -29,6 +29,7 @@ mod concurrency;
 mod fixture;
 mod law;
 mod members;
+mod organizations;
 mod resources;
 mod search;
 mod transactions;
@@ -44,6 +45,7 @@ pub use members::{
     display_follows_the_label, groups_are_direct_or_indirect, members_are_paged_by_id,
     members_of_other_tenants_are_apart, removing_members_tells_those_that_were_in,
 };
+pub use organizations::memberships_equal_a_model;
 pub use resources::{
     compare_and_set_refuses_stale_states, deleted_resources_are_gone,
     find_looks_at_tenant_and_type, identify_names_what_is_there, insert_then_find,

@@ -89,3 +89,12 @@ fn a_panic_inside_a_writer_ends_the_store() {
     assert_eq!(store.read(&tenant(), |_| Ok(())).unwrap_err().kind(), Kind::Internal);
     assert_eq!(store.write(&tenant(), |_| Ok(())).unwrap_err().kind(), Kind::Internal);
 }
+
+#[test]
+fn memberships_are_what_a_naive_model_says() {
+    // A store of its own for some: this one looks through all that it has.
+    for _ in 0..8 {
+        let store = MemoryStore::new();
+        testkit::memberships_equal_a_model(&store, 40, |org| store.events(org));
+    }
+}

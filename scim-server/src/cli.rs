@@ -1,20 +1,25 @@
 //! The command line.
 
+mod administration;
+mod audit;
 mod directory;
+mod operator;
+mod output;
 mod transfer;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
-use scim_core::org::DomainPolicy;
 
 use crate::config::{Common, Config, Serving};
 use crate::serve;
 use crate::store::parse_scopes;
+use output::Output;
 
 /// A SCIM 2.0 provisioning server. Without a command it serves.
 #[derive(Debug, Parser)]
@@ -36,7 +41,36 @@ enum Command {
     Migrate,
     /// Organizations: the tenants
     #[command(subcommand)]
-    Org(Org),
+    Org(administration::Org),
+    /// Linking codes: what an Admin Organization hands out
+    #[command(subcommand)]
+    LinkCode(administration::LinkCode),
+    /// SCIM Names: what groups find linked organizations by
+    #[command(subcommand)]
+    ScimName(administration::ScimName),
+    /// Claimed domains
+    #[command(subcommand)]
+    Domain(administration::Domain),
+    /// Single sign-on settings
+    #[command(subcommand)]
+    Sso(administration::Sso),
+    /// Members of an organization
+    #[command(subcommand)]
+    Member(administration::Member),
+    /// Accounts: the people
+    #[command(subcommand)]
+    Account(administration::Account),
+    /// Owners
+    #[command(subcommand)]
+    Owner(administration::Owner),
+    /// Tell why somebody is in an organization
+    Explain(administration::Explain),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    /// The operator's tokens, for the administrative API
+    #[command(subcommand)]
+    Operator(operator::Operator),
     /// Tokens: what identity providers sign in with
     #[command(subcommand)]
     Token(Token),
@@ -44,26 +78,6 @@ enum Command {
     Import(Import),
     /// Write users and groups as JSON lines
     Export(Export),
-}
-
-#[derive(Debug, Subcommand)]
-enum Org {
-    /// Make an organization
-    Create {
-        /// Its name
-        #[arg(long)]
-        name: String,
-        /// Whose users it takes: those of any e-mail domain, or of claimed ones
-        #[arg(long, default_value = "claimed")]
-        domains: DomainPolicy,
-        #[command(flatten)]
-        output: Output,
-    },
-    /// List the organizations
-    List {
-        #[command(flatten)]
-        output: Output,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,42 +170,43 @@ struct Export {
     output: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, Args)]
-struct Output {
-    /// How to print
-    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
-    format: Format,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    Table,
-    /// For programs
-    Json,
-}
-
 impl Cli {
-    /// Does what it says.
+    /// Does what it says. What it gives is the exit code: 0, or 3 for a plan that has changes.
     ///
     /// # Errors
     /// What went wrong, in a sentence for whoever typed it.
-    pub fn run(self) -> Result<()> {
+    pub fn run(self) -> Result<ExitCode> {
         let Self { common, serving, command } = self;
-        match command {
-            None => serve::run(Config::new(&common, serving)?),
-            Some(Command::Serve(own)) => serve::run(Config::new(&common, serving.or(*own))?),
-            Some(command) => {
-                let config = Config::new(&common, Serving::default())?;
-                match command {
-                    Command::Serve(_) => Ok(()),
-                    Command::Migrate => directory::migrate(&config),
-                    Command::Org(org) => directory::org(&config, org),
-                    Command::Token(token) => directory::token(&config, token),
-                    Command::Import(import) => transfer::import(&config, &import),
-                    Command::Export(export) => transfer::export(&config, &export),
-                }
+        let command = match command {
+            None => {
+                serve::run(Config::new(&common, serving)?)?;
+                return Ok(ExitCode::SUCCESS);
             }
+            Some(Command::Serve(own)) => {
+                serve::run(Config::new(&common, serving.or(*own))?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            Some(command) => command,
+        };
+        let config = Config::new(&common, Serving::default())?;
+        match command {
+            Command::Serve(_) => {}
+            Command::Migrate => directory::migrate(&config)?,
+            Command::Token(token) => directory::token(&config, token)?,
+            Command::Import(import) => transfer::import(&config, &import)?,
+            Command::Export(export) => transfer::export(&config, &export)?,
+            Command::Org(org) => return org.run(&config),
+            Command::LinkCode(code) => return code.run(&config),
+            Command::ScimName(name) => return name.run(&config),
+            Command::Domain(domain) => return domain.run(&config),
+            Command::Sso(sso) => return sso.run(&config),
+            Command::Member(member) => return member.run(&config),
+            Command::Account(account) => return account.run(&config),
+            Command::Owner(owner) => return owner.run(&config),
+            Command::Explain(explain) => return explain.run(&config),
+            Command::Audit(audit) => audit.run(&config)?,
+            Command::Operator(operator) => operator.run(&config)?,
         }
+        Ok(ExitCode::SUCCESS)
     }
 }

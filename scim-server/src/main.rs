@@ -1,4 +1,5 @@
-//! The program. Exit codes: 0 done, 1 failed (one sentence on standard error), 2 not understood.
+//! The program. Exit codes: 0 done, 1 failed (one sentence on standard error), 2 not understood, 3 a dry
+//! run that found changes.
 
 use std::process::ExitCode;
 
@@ -6,7 +7,7 @@ use clap::Parser as _;
 
 fn main() -> ExitCode {
     match scim_server::cli::Cli::parse().run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("scim-server: {error:#}");
             ExitCode::FAILURE

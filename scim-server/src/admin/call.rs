@@ -98,10 +98,11 @@ impl<'c, 't> Call<'c, 't> {
         };
         let least = match access {
             Access::Public | Access::SignedIn => return Ok(()),
-            Access::Operator if *self.person == Person::Operator => return Ok(()),
-            Access::Operator => {
+            Access::Operator if *self.person != Person::Operator => {
                 return forbidden("Only the operator of the server may do this", "operator_only");
             }
+            Access::Operator if !self.params.contains_key("org") => return Ok(()),
+            Access::Operator => Role::Member,
             Access::Organization(role) => role,
         };
         let id = self.org_id();

@@ -1,13 +1,14 @@
-//! `org`, `token` and `migrate`.
+//! `token` and `migrate`.
 
 use anyhow::{Context as _, Result, bail};
 use jiff::Timestamp;
-use scim_core::org::{Cause, Organization};
+use scim_core::org::Cause;
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde_json::{Value, json};
 
-use super::{Format, Lifetime, Org, Output, Spec, Token};
+use super::output::Format;
+use super::{Lifetime, Spec, Token};
 use crate::config::Config;
 use crate::serve::{self, Opened};
 use crate::store::{self, OPERATOR, TokenSpec, scopes_text};
@@ -16,32 +17,6 @@ pub(super) fn migrate(config: &Config) -> Result<()> {
     let opened = serve::open(config)?;
     println!("The database is up to date ({}).", opened.store.facts());
     Ok(())
-}
-
-pub(super) fn org(config: &Config, command: Org) -> Result<()> {
-    let Opened { store, env, .. } = serve::open(config)?;
-    match command {
-        Org::Create { name, domains, output } => {
-            let organization = store
-                .create_organization(&name, domains, &env)
-                .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
-            output.one(&organization_json(&organization));
-        }
-        Org::List { output } => {
-            let organizations = store.organizations()?;
-            output.list(&organizations.iter().map(organization_json).collect::<Vec<_>>());
-        }
-    }
-    Ok(())
-}
-
-fn organization_json(organization: &Organization) -> Value {
-    json!({
-        "id": organization.id.as_str(),
-        "name": organization.name,
-        "domains": organization.domains.to_string(),
-        "created": time(Some(organization.created)),
-    })
 }
 
 pub(super) fn token(config: &Config, command: Token) -> Result<()> {
@@ -111,55 +86,4 @@ fn token_json(token: &store::Token) -> Value {
 
 fn time(timestamp: Option<Timestamp>) -> Value {
     timestamp.map_or(Value::Null, |t| Value::String(scim_core::resource::instant(t)))
-}
-
-impl Output {
-    fn one(self, value: &Value) {
-        match self.format {
-            Format::Json => println!("{value}"),
-            Format::Table => {
-                let facts: Vec<_> = value.as_object().into_iter().flatten().collect();
-                let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-                for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_null()) {
-                    println!("{name:width$}  {}", plain(value));
-                }
-            }
-        }
-    }
-
-    fn list(self, values: &[Value]) {
-        if self.format == Format::Json {
-            println!("{}", Value::from(values.to_vec()));
-            return;
-        }
-        let Some(Value::Object(first)) = values.first() else {
-            println!("None.");
-            return;
-        };
-        let names: Vec<&String> = first.keys().collect();
-        let cell = |value: &Value, name: &str| value.get(name).map(plain).unwrap_or_default();
-        let widths: Vec<usize> = names
-            .iter()
-            .map(|name| {
-                let cells = values.iter().map(|value| cell(value, name).chars().count());
-                cells.chain([name.len()]).max().unwrap_or_default()
-            })
-            .collect();
-        let line = |cells: Vec<String>| {
-            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        };
-        line(names.iter().map(|name| (*name).clone()).collect());
-        for value in values {
-            line(names.iter().map(|name| cell(value, name)).collect());
-        }
-    }
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
 }
