@@ -36,3 +36,83 @@ fn the_published_openapi_document_is_the_one_that_the_server_gives() {
          organizations writes it"
     );
 }
+
+#[test]
+fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
+    use std::time::{Duration, Instant};
+
+    use scim_core::org::linking::{self, NewOrganization};
+    use scim_core::org::{
+        Account, Binding, Cause, DomainPolicy, Link, OrgKind, Organization, Plan, Records as _,
+        ScimName, group_key, people,
+    };
+    use scim_core::resource::Id;
+    use scim_core::store::{Member, Tenant, Transaction as _};
+
+    const FEW: usize = 10;
+    const MANY: usize = 100_000;
+    let (_folder, store) = fresh();
+    let env = scim_server::env::system();
+    let cause = Cause { env: &env, actor: "test", request_id: "r", now: env.clock.now() };
+    let (admin, team) = (Tenant::new("org_admin"), Tenant::new("org_team"));
+    let create = |id: &Tenant, kind| {
+        let (plan, domains) = (Plan::Enterprise, DomainPolicy::Any);
+        let new = NewOrganization { name: id.as_str(), kind, plan, domains, owner: None };
+        store.write_records(|tx| linking::create(tx, id.clone(), &new, &cause)).unwrap()
+    };
+    create(&admin, OrgKind::Admin);
+    let organization = create(&team, OrgKind::Regular);
+    let person = |i: usize| Id::parse(&format!("u{i:06}")).unwrap();
+    store
+        .write_records(|tx| {
+            tx.within(&admin, |tx| {
+                for i in 0..MANY {
+                    tx.put_account(&Account::new(person(i), cause.now))?;
+                    let (user, account) = (person(i), person(i));
+                    let org = admin.clone();
+                    tx.put_binding(&Binding { org, user, account, active: true, detached: false })?;
+                }
+                for (name, members) in [("few", FEW), ("many", MANY)] {
+                    let group = Id::parse(name).unwrap();
+                    tx.name_group(&group, Some(&group_key(name)))?;
+                    let members: Vec<Member> = (0..members)
+                        .map(|i| Member { id: person(i), kind: "User".into(), display: None })
+                        .collect();
+                    tx.add_members(&group, &members)?;
+                }
+                Ok(())
+            })
+        })
+        .unwrap();
+    // The rename itself, and the first look at what it changed; its events are as many as people move.
+    let rename = |name: &str| {
+        let scim_name = Some(ScimName::parse(name).unwrap());
+        let (admin, since) = (admin.clone(), cause.now);
+        let link = Some(Link { admin, scim_name, since, by: "test".into() });
+        let renamed = Organization { link, ..organization.clone() };
+        let began = Instant::now();
+        store.write_records(|tx| tx.put_organization(&renamed)).unwrap();
+        let (is, page) = store
+            .read_records(|tx| {
+                let is = people::membership(tx, &team, &person(FEW - 1))?.is_some();
+                Ok((is, people::members(tx, &renamed, None, FEW)?.0.len()))
+            })
+            .unwrap();
+        let took = began.elapsed();
+        assert_eq!((is, page), (true, FEW));
+        took
+    };
+    rename("many");
+    let (mut few, mut many) = (Vec::new(), Vec::new());
+    for _ in 0..21 {
+        few.push(rename("few"));
+        many.push(rename("many"));
+    }
+    few.sort();
+    many.sort();
+    let (few, many) = (few[10], many[10]);
+    assert!(
+        many < few * 2 + Duration::from_millis(2),
+        "{few:?} with few members, {many:?} with many"
+    );
+}
