@@ -8,52 +8,25 @@
 //!
 //! It checks no credential, keeps everything in memory and no password: it shows how little a host has
 //! to do, not how a host should do it. `scim-server` is one that does.
-#![allow(clippy::disallowed_methods, reason = "an example is its own outside world")]
+mod world;
 
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::Timestamp;
 use scim_core::caller::{Caller, Scopes};
 use scim_core::dialect::Preset;
 use scim_core::directory::Open;
-use scim_core::env::{Clock, Env, Ids, Passwords};
 use scim_core::http::Request;
-use scim_core::resource::Id;
 use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::store::Tenant;
 use scim_core::store::memory::MemoryStore;
 use scim_core::{Handler, Service};
 
-struct World(AtomicU64);
-
-impl Clock for World {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-}
-
-impl Ids for World {
-    fn next(&self) -> Id {
-        let number = self.0.fetch_add(1, Ordering::Relaxed);
-        Id::parse(&format!("{number:016x}")).unwrap_or_else(|| unreachable!("hexadecimal is an id"))
-    }
-}
-
-impl Passwords for World {
-    fn hash(&self, _: &str) -> scim_core::Result<String> {
-        Ok("not kept".to_owned())
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
-    let world = Arc::new(World(AtomicU64::new(1)));
-    let env = Env { clock: world.clone(), ids: world.clone(), passwords: world };
+    let env = world::env();
     let settings = Settings::new([0; 32]);
     let service = Service::new(Registry::standard()?, MemoryStore::default(), Open, env, settings);
     let caller = Caller {
