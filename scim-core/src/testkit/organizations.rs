@@ -109,23 +109,24 @@ where
 {
     let config =
         Config { cases, max_shrink_iters: 2_000, failure_persistence: None, ..Config::default() };
-    let outcome = TestRunner::new(config).run(&(any::<bool>(), vec(step(), 1..40)), |(begun, steps)| {
-        let beginning = if begun { beginning() } else { Vec::new() };
-        let steps: Vec<Step> = beginning.into_iter().chain(steps).collect();
-        let mut world = World::new(store.clone());
-        let mut model = Model::default();
-        for (i, step) in steps.iter().enumerate() {
-            let done = world.take(step);
-            if done {
-                model.take(step);
+    let outcome =
+        TestRunner::new(config).run(&(any::<bool>(), vec(step(), 1..40)), |(begun, steps)| {
+            let beginning = if begun { beginning() } else { Vec::new() };
+            let steps: Vec<Step> = beginning.into_iter().chain(steps).collect();
+            let mut world = World::new(store.clone());
+            let mut model = Model::default();
+            for (i, step) in steps.iter().enumerate() {
+                let done = world.take(step);
+                if done {
+                    model.take(step);
+                }
+                let at =
+                    format!("after step {i}, {step:?} ({})", if done { "done" } else { "refused" });
+                same(&at, &world.memberships(), &model.memberships())?;
+                same(&at, &world.sign_in(), &model.sign_in())?;
             }
-            let at =
-                format!("after step {i}, {step:?} ({})", if done { "done" } else { "refused" });
-            same(&at, &world.memberships(), &model.memberships())?;
-            same(&at, &world.sign_in(), &model.sign_in())?;
-        }
-        same("in the log", &world.told(&log), &model.grants())
-    });
+            same("in the log", &world.told(&log), &model.grants())
+        });
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, (begun, steps))) => {
