@@ -146,8 +146,9 @@ impl Client {
             None => self.connect()?,
         };
         let mut answer = exchange(&mut connection, request.as_bytes(), method);
-        // A kept connection may have been closed meanwhile; nothing was answered on it, so again.
-        if answer.is_err() && !fresh {
+        // A kept connection may have been closed meanwhile; nothing was answered on it, so again, unless
+        // that could do something twice.
+        if answer.is_err() && !fresh && method != "POST" {
             connection = self.connect()?;
             answer = exchange(&mut connection, request.as_bytes(), method);
         }
