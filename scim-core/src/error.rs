@@ -65,6 +65,8 @@ pub enum Kind {
     Unprocessable,
     /// 429: too many requests; `Retry-After` says when to come back.
     TooManyRequests,
+    /// 431: the request's line and headers are longer than allowed.
+    HeadTooLarge,
     /// 500: a defect on this side; the source is logged, the client learns nothing of it.
     Internal,
     /// 501: the operation is not offered.
@@ -102,6 +104,7 @@ impl Kind {
             Self::UnsupportedMediaType => (415, None),
             Self::Unprocessable => (422, None),
             Self::TooManyRequests => (429, None),
+            Self::HeadTooLarge => (431, None),
             Self::Internal => (500, None),
             Self::NotImplemented => (501, None),
             Self::Busy => (503, None),

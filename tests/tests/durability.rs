@@ -178,7 +178,7 @@ fn r05_of_writers_with_the_same_version_one_wins() {
     for round in 0..10 {
         let etag = client.get(&path).headers["etag"].clone();
         let statuses: Vec<u16> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..16)
+            let threads: Vec<_> = (0..64)
                 .map(|i| {
                     let (client, path, etag) = (client.again(), &path, &etag);
                     let title = json!([{"op": "replace", "path": "title", "value": format!("{round}-{i}")}]);
@@ -188,7 +188,7 @@ fn r05_of_writers_with_the_same_version_one_wins() {
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         assert_eq!(statuses.iter().filter(|s| **s == 200).count(), 1, "{statuses:?}");
-        assert_eq!(statuses.iter().filter(|s| **s == 412).count(), 15, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|s| **s == 412).count(), 63, "{statuses:?}");
     }
 }
 
@@ -217,6 +217,13 @@ fn r07_a_retry_is_safe() {
 
 #[test]
 fn r08_a_bulk_request_cut_short_leaves_a_prefix_of_whole_operations() {
+    // At several moments; at least one of them must fall into the middle.
+    let cut: usize = [15, 30, 50, 80, 120].into_iter().filter(|ms| cut_short(*ms)).count();
+    assert!(cut > 0, "no request was cut short");
+}
+
+/// Kills the server so many milliseconds into a bulk request; tells whether a part of it was done.
+fn cut_short(milliseconds: u64) -> bool {
     let mut server = Server::start();
     let token = server.first_token();
     let client = Client::new(&server, &token);
@@ -227,7 +234,7 @@ fn r08_a_bulk_request_cut_short_leaves_a_prefix_of_whole_operations() {
     let thread = std::thread::spawn(move || {
         client.attempt("POST", "/scim/v2/Bulk", &[], Some(&body)).map(|a| a.status)
     });
-    std::thread::sleep(Duration::from_millis(60));
+    std::thread::sleep(Duration::from_millis(milliseconds));
     server.kill9();
     let answered = thread.join().unwrap();
     server.restart();
@@ -240,6 +247,7 @@ fn r08_a_bulk_request_cut_short_leaves_a_prefix_of_whole_operations() {
         let found = client.filter("/Users", &format!("userName eq \"b{i}\"")).json();
         assert_eq!(found["totalResults"], 1, "operation {i} of the first {total}");
     }
+    (1..1000).contains(&total)
 }
 
 #[test]
@@ -273,7 +281,8 @@ fn r09_a_graceful_stop_answers_what_it_has_taken() {
     server.restart();
     let total =
         Client::new(&server, &token).get("/Users?count=0").json()["totalResults"].as_u64().unwrap();
-    assert!(total as usize >= done.load(Ordering::Relaxed));
+    // What was answered is there, and nothing else: what was taken in was answered too.
+    assert_eq!(total as usize, done.load(Ordering::Relaxed));
 }
 
 #[test]

@@ -33,7 +33,7 @@ use crate::path::AttrPath;
 /// The longest filter, in bytes (S21).
 const MAX_BYTES: usize = 8 * 1024;
 /// The deepest nesting of parentheses and brackets.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 32;
 /// The most comparisons in a filter (S21).
 const MAX_COMPARISONS: usize = 100;
 
@@ -490,11 +490,11 @@ mod tests {
             format!("a eq \"{}", "\"".repeat(8000)),
             "a pr and ".repeat(900),
             "a[".repeat(4000),
-            format!("{}a pr{}", "(".repeat(65), ")".repeat(65)),
+            format!("{}a pr{}", "(".repeat(33), ")".repeat(33)),
         ] {
             assert!(Filter::parse(&text, Options::default()).is_err());
         }
-        let deepest = format!("{}a pr{}", "(".repeat(64), ")".repeat(64));
+        let deepest = format!("{}a pr{}", "(".repeat(32), ")".repeat(32));
         assert!(Filter::parse(&deepest, Options::default()).is_ok());
         let most = vec!["a pr"; 100].join(" or ");
         assert!(Filter::parse(&most, Options::default()).is_ok());

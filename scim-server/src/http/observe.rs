@@ -7,12 +7,15 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
-use scim_core::{Caller, Error};
+use scim_core::{Caller, Error, Kind};
 
 use super::{State, refusal};
 use crate::secrets::random_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The longest request line with headers, in bytes (S24).
+const LONGEST_HEAD: usize = 16 * 1024;
 
 /// The id of a request, in its extensions.
 #[derive(Debug, Clone)]
@@ -31,7 +34,16 @@ pub(super) async fn observe(
     let id = given_id(&request).or_else(|| random_id().ok()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
-    let mut response = next.call(request).await?;
+    let mut response = if head_size(&request) > LONGEST_HEAD {
+        let detail = format!(
+            "The request's line and headers may be {LONGEST_HEAD} bytes long; a long filter can be POSTed \
+             to /.search"
+        );
+        let refused = refusal(Error::new(Kind::HeadTooLarge, detail));
+        request.into_response(refused).map_into_boxed_body()
+    } else {
+        next.call(request).await?.map_into_boxed_body()
+    };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -47,6 +59,13 @@ pub(super) async fn observe(
     let ms = (ms * 1000.0).round() / 1000.0;
     log::info!(id, org = organization, method, path, status, ms, normalized; "request");
     Ok(response)
+}
+
+/// How long the head of a request was, as sent: a colon, a space and an end of line come with each header.
+fn head_size(request: &ServiceRequest) -> usize {
+    let headers = request.headers().iter();
+    let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    request.uri().to_string().len() + headers
 }
 
 fn given_id(request: &ServiceRequest) -> Option<String> {
