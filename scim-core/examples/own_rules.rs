@@ -23,10 +23,8 @@ impl<Tx: Transaction> Directory<Tx> for Rules {
                     return Err(Error::invalid_value("userName: send those of customer.example"));
                 }
             }
-            Change::Members { group, .. } => {
-                if tx.members(group, None, SEATS + 1)?.len() > SEATS {
-                    return Err(Error::new(Kind::Conflict, "This group has two seats"));
-                }
+            Change::Members { group, .. } if tx.members(group, None, SEATS + 1)?.len() > SEATS => {
+                return Err(Error::new(Kind::Conflict, "This group has two seats"));
             }
             _ => {}
         }
@@ -46,8 +44,9 @@ fn main() -> Result<()> {
     let group = post("/Groups", &json!({"displayName": "Seats"}))?;
     for name in ["ann@customer.example", "bob@customer.example", "cid@customer.example"] {
         let user = post("/Users", &json!({"userName": name}))?;
-        let path = format!("/Groups/{}", group["id"].as_str().unwrap_or_default());
-        let add = json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": user["id"]}]}]});
+        let path =
+            format!("/Groups/{}", group.get("id").and_then(Value::as_str).unwrap_or_default());
+        let add = json!({"Operations": [{"op": "add", "path": "members", "value": [{"value": user.get("id")}]}]});
         let (status, _) = world::send(&service, "customer", "PATCH", &path, &add.to_string())?;
         println!("{name} takes a seat: {status}");
     }

@@ -73,7 +73,7 @@ fn main() -> Result<()> {
         r#"{"userName":"ann@example.com"}"#,
     )?;
     let ann: serde_json::Value = serde_json::from_str(&ann).unwrap_or_default();
-    let group = serde_json::json!({"displayName": "BERLIN", "members": [{"value": ann["id"]}]});
+    let group = serde_json::json!({"displayName": "BERLIN", "members": [{"value": ann.get("id")}]});
     let (status, _) = world::send(&service, "org_holding", "POST", "/Groups", &group.to_string())?;
     println!("group pushed: {status}");
 

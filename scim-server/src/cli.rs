@@ -1,10 +1,15 @@
 //! The command line.
 
-mod administration;
 mod audit;
+mod desk;
 mod directory;
+mod domain;
+mod linking;
 mod operator;
+mod org;
 mod output;
+mod people;
+mod sso;
 mod transfer;
 
 use std::path::PathBuf;
@@ -41,30 +46,30 @@ enum Command {
     Migrate,
     /// Organizations: the tenants
     #[command(subcommand)]
-    Org(administration::Org),
+    Org(org::Org),
     /// Linking codes: what an Admin Organization hands out
     #[command(subcommand)]
-    LinkCode(administration::LinkCode),
+    LinkCode(linking::LinkCode),
     /// SCIM Names: what groups find linked organizations by
     #[command(subcommand)]
-    ScimName(administration::ScimName),
+    ScimName(linking::ScimName),
     /// Claimed domains
     #[command(subcommand)]
-    Domain(administration::Domain),
+    Domain(domain::Domain),
     /// Single sign-on settings
     #[command(subcommand)]
-    Sso(administration::Sso),
+    Sso(sso::Sso),
     /// Members of an organization
     #[command(subcommand)]
-    Member(administration::Member),
+    Member(people::Member),
     /// Accounts: the people
     #[command(subcommand)]
-    Account(administration::Account),
+    Account(people::Account),
     /// Owners
     #[command(subcommand)]
-    Owner(administration::Owner),
+    Owner(people::Owner),
     /// Tell why somebody is in an organization
-    Explain(administration::Explain),
+    Explain(people::Explain),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::Audit),

@@ -15,7 +15,7 @@ use actix_web::dev::Server;
 use actix_web::http::KeepAlive;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use scim_core::env::Clock;
+use scim_core::env::Env;
 use scim_core::http::{Body, Response};
 use scim_core::{Error, Handler};
 use tokio::sync::Semaphore;
@@ -35,7 +35,7 @@ pub(crate) struct State {
     store: DieselStore,
     tokens: Tokens,
     api: Arc<Api>,
-    clock: Arc<dyn Clock>,
+    env: Env,
     permits: Arc<Semaphore>,
     config: Config,
     address: SocketAddr,
@@ -46,18 +46,18 @@ impl State {
         handler: Arc<dyn Handler>,
         store: DieselStore,
         api: Arc<Api>,
-        clock: Arc<dyn Clock>,
+        env: Env,
         config: Config,
         address: SocketAddr,
     ) -> Self {
         let tokens = Tokens::new(store.clone(), config.failure_limit);
         let permits = Arc::new(Semaphore::new(config.concurrency));
-        Self { handler, store, tokens, api, clock, permits, config, address }
+        Self { handler, store, tokens, api, env, permits, config, address }
     }
 
     /// Writes down when tokens were last used.
     pub(crate) fn flush_tokens(&self) {
-        self.tokens.flush();
+        self.tokens.flush(&self.env);
     }
 }
 

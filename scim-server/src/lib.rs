@@ -10,6 +10,7 @@ pub mod dns;
 pub mod env;
 pub mod http;
 pub mod logging;
+mod notices;
 mod secrets;
 pub mod serve;
 pub mod store;

@@ -3,6 +3,7 @@
 mod answers;
 mod connection;
 mod credentials;
+mod due;
 mod error;
 mod events;
 mod groups;
@@ -19,6 +20,7 @@ mod transaction;
 mod writer;
 
 pub use credentials::{Credential, CredentialKind};
+pub(crate) use due::Expiring;
 pub use error::OpenError;
 pub use events::EventFilter;
 pub use groups::GroupSummary;

@@ -1,4 +1,5 @@
-//! Looks after claimed domains: asks DNS again, from time to time.
+//! Looks after what changes by itself, from time to time: asks DNS again about claimed domains, and has told
+//! what the clock brings about.
 
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use scim_core::env::Env;
 use scim_core::org::{Cause, claims};
 
 use crate::dns::SharedVerifier;
+use crate::notices;
 use crate::store::DieselStore;
 
 /// Claims checked in one go.
@@ -35,8 +37,11 @@ impl Watch {
         self.interval.div_f64(4.0).mul_f64(0.9 + 0.2 * jitter).max(Duration::from_millis(200))
     }
 
-    /// Checks the claims that are due. One that fails doesn't keep the others from being checked.
+    /// Tells what has run out, and checks the claims that are due. One that fails doesn't keep the others from being checked.
     pub(crate) fn look(&self) {
+        if let Err(error) = notices::tell(&self.store, &self.env, SYSTEM) {
+            log::warn!("what has run out can't be told: {error}");
+        }
         let now = self.env.clock.now();
         let due = self.store.read_records(|tx| tx.domains_due(now - self.interval, MOST));
         let due = match due {

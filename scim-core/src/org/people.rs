@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::graph::{groups_below, users_below};
 use super::roles::{active_owners, require_other_owner, settle};
@@ -400,6 +401,8 @@ pub fn remove<R: Records>(
         tx.set_team_member(org, &team.id, account, false)?;
     }
     tell(tx, cause, "member.removed", &movements)?;
+    let detail = json!({"before": {"role": role.to_string()}});
+    cause.tell(tx, org, "membership.removed", account, detail)?;
     Ok(movements)
 }
 

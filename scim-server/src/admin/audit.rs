@@ -1,15 +1,15 @@
 //! The audit log, and why somebody is in an organization.
 
-use scim_core::Result;
 use scim_core::event::Event;
 use scim_core::org::{Grant, Organization, Records as _, Source, people};
 use scim_core::resource::Id;
-use serde_json::Value;
+use scim_core::{Error, Kind, Result};
+use serde_json::{Value, json};
 
 use super::call::{Call, Reply, time};
 use super::endpoint::bad;
 use super::members::{email, grant_view};
-use super::views::{AuditEvent, Explanation, Reason};
+use super::views::{AuditEvent, AuditExportView, Explanation, NewAuditExport, Reason};
 use crate::store::EventFilter;
 
 fn view(call: &mut Call<'_, '_>, organization: &Organization, event: Event) -> Result<AuditEvent> {
@@ -46,6 +46,22 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         .map(|event| view(call, &organization, event))
         .collect::<Result<Vec<_>>>()?;
     Reply::page(&views, next)
+}
+
+/// Tells, in the log itself, that it is exported: how, and by whom.
+pub(super) fn begin_export(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let new: NewAuditExport = call.input()?;
+    if !matches!(new.format.as_str(), "csv" | "ndjson") {
+        let detail = "format is csv or ndjson";
+        return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
+    }
+    let org = call.organization()?.id;
+    let cause = call.incoming.cause;
+    let id = people::new_id("exp", cause)?;
+    let detail = json!({"format": new.format});
+    cause.tell(call.tx, &org, "audit_log_export.created", &id, detail)?;
+    let (id, created) = (id.as_str().to_owned(), time(cause.now));
+    Reply::created(&AuditExportView { id, format: new.format, created })
 }
 
 pub(super) fn explain(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -3,17 +3,18 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
 use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people};
+use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::Api;
-use super::call::{Call, Incoming, Reply, time};
+use super::call::{Call, Incoming, Reply, not_found, time};
 use super::endpoint::bad;
 use super::views::{LinkCodeView, NewLinkCode};
 use crate::secrets::{hint, random_id};
-use crate::store::OPERATOR;
+use crate::store::{DieselTransaction, OPERATOR};
 
 /// Tries of a code by one person for one organization, and the time in which they count.
 const TRIES: i64 = 5;
@@ -61,12 +62,33 @@ pub(super) fn succeeded(call: &mut Call<'_, '_>) -> Result<()> {
     call.tx.forget_latest_try(&subject)
 }
 
+/// A code that was refused is told: in the log of whoever tried, and, where the code is one, of its
+/// Admin Organization. Neither learns who the other is.
+pub(super) fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
+    let Some(why) = error.code().filter(|code| code.starts_with("link_code_")) else {
+        return Ok(());
+    };
+    let code = incoming.body.get("code").and_then(Value::as_str).unwrap_or_default();
+    let (digest, org) = (incoming.api.code_digest(code)?, incoming.org_id());
+    let tell = |tx: &mut DieselTransaction<'_>, org: &Tenant, target: &Id| {
+        incoming.cause.tell(tx, org, "link_code.rejected", target, json!({"code": why}))
+    };
+    incoming.api.store.write_records(|tx| {
+        let target = Id::parse(org.as_str()).ok_or_else(not_found)?;
+        tell(tx, &org, &target)?;
+        match tx.code_by_digest(&digest)? {
+            Some(code) => tell(tx, &code.org, &code.id),
+            None => Ok(()),
+        }
+    })
+}
+
 fn view(
     call: &mut Call<'_, '_>,
     code: &LinkingCode,
     secret: Option<String>,
 ) -> Result<LinkCodeView> {
-    let issuer_present = match scim_core::resource::Id::parse(&code.created_by) {
+    let issuer_present = match Id::parse(&code.created_by) {
         Some(account) if code.created_by != OPERATOR => {
             let membership = people::membership(call.tx, &code.org, &account)?;
             membership.is_some_and(|m| m.is_active() && m.role > Role::Member)

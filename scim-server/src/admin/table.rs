@@ -9,12 +9,13 @@ use scim_core::{Error, Kind, Result};
 use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
-    AccountView, AuditEvent, CredentialView, DomainView, EffectiveSsoView, Explanation, GroupView,
-    LinkCodeView, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, MemberView,
-    NewAccount, NewDomain, NewLinkCode, NewMember, NewName, NewOrganization, NewPassword,
-    NewPersonalToken, NewScimToken, OrganizationChange, OrganizationView, OwnerRecovery,
-    RoleChange, ScimNameChange, ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView,
-    SsoView, TeamMemberView, TeamView, UnlinkRequest,
+    AccountView, AuditEvent, AuditExportView, CredentialView, DomainView, EffectiveSsoView,
+    Explanation, GroupView, LinkCodeView, LinkPreview, LinkPreviewRequest, LinkRequest,
+    LinkedOrganizationView, MemberView, NewAccount, NewAuditExport, NewDomain, NewLinkCode,
+    NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken, NewScimToken,
+    OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
+    ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView,
+    TeamView, UnlinkRequest,
 };
 use super::{accounts, audit, codes, domains, linked, members, organizations, scim, sso, teams};
 
@@ -166,7 +167,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<LinkPreviewRequest>()
         .gives::<LinkPreview>()
-        .before(codes::count_try),
+        .before(codes::count_try)
+        .refused(codes::rejected),
         e(
             ("POST", "/organizations/{org}/link"),
             ("link", "Link the organization with a code"),
@@ -177,7 +179,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .gives::<OrganizationView>()
         .moves()
         .fresh()
-        .before(codes::count_try),
+        .before(codes::count_try)
+        .refused(codes::rejected),
         e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),
@@ -455,6 +458,14 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             ("target", "Events about that id"),
             ("order", "`newest` (the default) or `oldest` first"),
         ]),
+        e(
+            ("POST", "/organizations/{org}/audit-exports"),
+            ("createAuditExport", "Begin an export of the audit log; the log tells of it"),
+            admin,
+            audit::begin_export,
+        )
+        .takes::<NewAuditExport>()
+        .gives::<AuditExportView>(),
     ]
 });
 

@@ -554,6 +554,23 @@ pub(super) struct AuditEvent {
     pub(super) detail: serde_json::Value,
 }
 
+/// An export of the audit log, about to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewAuditExport {
+    /// `csv` or `ndjson`
+    pub(super) format: String,
+}
+
+/// An export of the audit log: read the entries from `audit-events?order=oldest`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AuditExportView {
+    /// The target of the event that tells of it.
+    pub(super) id: String,
+    pub(super) format: String,
+    pub(super) created: String,
+}
+
 /// What is wrong (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Problem {

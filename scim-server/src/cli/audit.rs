@@ -1,13 +1,14 @@
 //! `audit export`
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use clap::{Subcommand, ValueEnum};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::administration::Desk;
+use super::desk::Desk;
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -41,28 +42,43 @@ impl Audit {
     pub(super) fn run(self, config: &Config) -> Result<()> {
         let Self::Export { org, format, file } = self;
         let desk = Desk::open(config)?;
-        let path = format!("/organizations/{org}/audit-events");
-        let events = desk.list(&path, "&order=oldest")?;
-        let mut bytes = Vec::new();
-        match format {
-            Format::Ndjson => {
-                for event in &events {
-                    writeln!(bytes, "{event}")?;
-                }
+        let export = format!("/organizations/{org}/audit-exports");
+        desk.call("POST", &export, "", Some(&json!({"format": format.word()})))?;
+        let mut writer: Box<dyn Write> = match &file {
+            None => Box::new(std::io::stdout().lock()),
+            Some(file) => {
+                let made = File::create(file);
+                let made = made.with_context(|| format!("{} can't be written", file.display()))?;
+                Box::new(BufWriter::new(made))
             }
+        };
+        let path = format!("/organizations/{org}/audit-events");
+        let closed = "the export can't be written any further";
+        match format {
+            Format::Ndjson => desk.each(&path, "&order=oldest", |event| {
+                writeln!(writer, "{event}").context(closed)
+            })?,
             Format::Csv => {
-                let mut csv = csv::Writer::from_writer(&mut bytes);
+                let mut csv = csv::Writer::from_writer(&mut writer);
                 csv.write_record(COLUMNS)?;
-                for event in &events {
-                    csv.write_record(COLUMNS.map(|column| cell(&event[column])))?;
-                }
-                csv.flush()?;
+                desk.each(&path, "&order=oldest", |event| {
+                    csv.write_record(
+                        COLUMNS.map(|column| cell(event.get(column).unwrap_or(&Value::Null))),
+                    )
+                    .context(closed)
+                })?;
+                csv.flush().context(closed)?;
             }
         }
-        match file {
-            None => std::io::stdout().write_all(&bytes).context("standard output is closed"),
-            Some(file) => std::fs::write(&file, bytes)
-                .with_context(|| format!("{} can't be written", file.display())),
+        writer.flush().context(closed)
+    }
+}
+
+impl Format {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
         }
     }
 }

@@ -57,7 +57,9 @@ impl Operator {
                 let (credential, secret) = store
                     .write_records(|tx| tx.create_credential(kind, None, note, (now, expires)))?;
                 let mut shown = shown(&credential);
-                shown["token"] = secret.into();
+                if let Some(shown) = shown.as_object_mut() {
+                    shown.insert("token".into(), secret.into());
+                }
                 output.one(&shown);
                 if output.format == Format::Table {
                     eprintln!("The token is shown this once; keep it.");

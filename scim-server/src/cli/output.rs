@@ -61,6 +61,11 @@ impl Output {
     }
 }
 
+/// The text at a JSON pointer (RFC 6901).
+pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer).and_then(Value::as_str)
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),

@@ -11,6 +11,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpRequest, web};
 use jiff::Timestamp;
+use scim_core::env::Env;
 use scim_core::store::Tenant;
 use scim_core::{Caller, Error, Kind, Result};
 
@@ -100,13 +101,13 @@ impl Tokens {
     }
 
     /// Writes the noted uses to the database.
-    pub fn flush(&self) {
+    pub fn flush(&self, env: &Env) {
         let used = std::mem::take(&mut *self.used.lock().unwrap_or_else(PoisonError::into_inner));
         if used.is_empty() {
             return;
         }
         let used: Vec<_> = used.into_iter().map(|((org, id), when)| (org, id, when)).collect();
-        if let Err(error) = self.store.touch_tokens(&used) {
+        if let Err(error) = self.store.touch_tokens(&used, env) {
             log::warn!("when tokens were last used could not be written down: {error}");
         }
     }
@@ -142,7 +143,7 @@ async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Calle
                 .map_err(|e| Error::busy("The server is stopping").with_source(e.to_string()))??
         }
     };
-    let now = state.clock.now();
+    let now = state.env.clock.now();
     let token = token
         .filter(|token| token.is_live(now))
         .ok_or_else(|| state.tokens.count_failure(address(state, request)))?;

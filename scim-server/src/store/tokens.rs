@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
+use scim_core::env::Env;
 use scim_core::org::{Cause, Records as _};
 use scim_core::resource::Id;
 use scim_core::store::{Tenant, Transaction as _};
@@ -282,20 +283,40 @@ impl DieselStore {
         })
     }
 
-    /// Notes when tokens were last used.
+    /// Notes when tokens were last used, and tells of first uses.
     ///
     /// # Errors
     /// From the database.
-    pub fn touch_tokens(&self, used: &[(String, String, Timestamp)]) -> Result<()> {
-        self.0.writer.write(|conn| {
+    pub fn touch_tokens(&self, used: &[(String, String, Timestamp)], env: &Env) -> Result<()> {
+        self.write_records(|tx| {
             for (organization, id, when) in used {
+                let first = statement("UPDATE tokens SET last_used = ")
+                    .integer(when.as_millisecond())
+                    .sql(" WHERE org = ")
+                    .text(organization)
+                    .sql(" AND id = ")
+                    .text(id)
+                    .sql(" AND last_used IS NULL")
+                    .execute(tx.conn)?;
+                if first > 0 {
+                    let request_id = env.ids.next();
+                    let request_id = request_id.as_str();
+                    let cause = Cause { env, actor: id, request_id, now: *when };
+                    tx.tell_of_token(
+                        &Tenant::new(organization),
+                        "scim_token.used_first",
+                        id,
+                        &cause,
+                    )?;
+                    continue;
+                }
                 statement("UPDATE tokens SET last_used = MAX(COALESCE(last_used, 0), ")
                     .integer(when.as_millisecond())
                     .sql(") WHERE org = ")
                     .text(organization)
                     .sql(" AND id = ")
                     .text(id)
-                    .execute(conn)?;
+                    .execute(tx.conn)?;
             }
             Ok(())
         })

@@ -428,7 +428,8 @@ where
             .unwrap();
         for (account, own) in accounts {
             let email = account.email.clone().unwrap_or_default();
-            let user: usize = email[1..2].parse().unwrap();
+            let digit = email.chars().nth(1).and_then(|c| c.to_digit(10)).unwrap();
+            let user = usize::try_from(digit).unwrap();
             let who = match (&account.key, own) {
                 (None, Some(org)) => Who::Own(self.number(&org), user),
                 _ => Who::Person(user),

@@ -1,0 +1,191 @@
+//! [`Desk`]: the administrative API for whoever runs the server: the same endpoints, called in the same
+//! process as the operator. Secrets are read from standard input, never from arguments.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::output::{Format, Output, text};
+use crate::config::Config;
+use crate::serve;
+
+/// What a dry run that found changes ends with.
+const PLAN_HAS_CHANGES: u8 = 3;
+
+/// How a command prints, and whether it only tells what it would do.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Plan {
+    /// Tell who would gain and lose what, and change nothing; ends with 3 if anybody would
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// The administrative API, as the operator.
+pub(super) struct Desk(serve::Opened);
+
+impl Desk {
+    pub(super) fn open(config: &Config) -> Result<Self> {
+        Ok(Self(serve::open(config)?))
+    }
+
+    pub(super) fn call(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Option<&Value>,
+    ) -> Result<Value> {
+        let done = self.0.api.operate(method, path, query, body);
+        done.map_err(|error| match (error.code(), std::error::Error::source(&error)) {
+            // There is no log to look into: what went wrong inside is told here.
+            (_, Some(source)) => anyhow!("{source}"),
+            (Some(code), None) => anyhow!("{} ({code})", error.detail()),
+            (None, None) => anyhow!("{}", error.detail()),
+        })
+    }
+
+    pub(super) fn get(&self, path: &str) -> Result<Value> {
+        self.call("GET", path, "", None)
+    }
+
+    /// All entries of a list.
+    pub(super) fn list(&self, path: &str, query: &str) -> Result<Vec<Value>> {
+        let mut all = Vec::new();
+        self.each(path, query, |entry| {
+            all.push(entry.clone());
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// Does something with each entry of a list, of which a page at a time is in memory.
+    pub(super) fn each(
+        &self,
+        path: &str,
+        query: &str,
+        mut f: impl FnMut(&Value) -> Result<()>,
+    ) -> Result<()> {
+        let mut cursor = String::new();
+        loop {
+            let page = self.call("GET", path, &format!("limit=200{query}{cursor}"), None)?;
+            page.get("items")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .try_for_each(&mut f)?;
+            match text(&page, "/next_cursor") {
+                None => return Ok(()),
+                Some(next) => cursor = format!("&cursor={next}"),
+            }
+        }
+    }
+
+    pub(super) fn show(&self, output: Output, value: &Value) -> Result<ExitCode> {
+        output.one(value);
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Does what moves people, or tells what it would do.
+    pub(super) fn change(
+        &self,
+        plan: Plan,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<ExitCode> {
+        let query = if plan.dry_run { "dry_run=true" } else { "" };
+        let done = self.call(method, path, query, body)?;
+        let effects = done.get("effects").unwrap_or(&Value::Null);
+        let changes = effects.get("changes").and_then(Value::as_array);
+        if plan.output.format == Format::Json {
+            println!("{done}");
+        } else {
+            let count = |name: &str| effects.get(name).and_then(Value::as_u64).unwrap_or_default();
+            let (gains, losses) = (count("gains"), count("losses"));
+            println!(
+                "{}: +{gains} -{losses}",
+                if plan.dry_run { "Would change" } else { "Changed" }
+            );
+            for change in changes.into_iter().flatten() {
+                let word = |pointer: &str| text(change, pointer).unwrap_or("-");
+                let (what, who) = (word("/change"), word("/email"));
+                let (org, source) = (word("/organization"), word("/source"));
+                println!("  {what}  {who}  in {org} ({source})");
+            }
+            if effects.get("truncated") == Some(&Value::Bool(true)) {
+                println!("  … and more");
+            }
+        }
+        let any = changes.is_some_and(|changes| !changes.is_empty());
+        Ok(if plan.dry_run && any { ExitCode::from(PLAN_HAS_CHANGES) } else { ExitCode::SUCCESS })
+    }
+
+    /// The Admin Organization of a linked one.
+    pub(super) fn admin_of(&self, org: &str) -> Result<String> {
+        let organization = self.get(&path(&["organizations", org]))?;
+        let admin = text(&organization, "/link/admin_organization");
+        admin.map(str::to_owned).with_context(|| {
+            format!("{org} is not linked to an Admin Organization; scim-server org link does that")
+        })
+    }
+
+    /// A member's account, by address or id.
+    pub(super) fn account(&self, org: &str, person: &str) -> Result<String> {
+        if !person.contains('@') {
+            return Ok(person.to_owned());
+        }
+        let found = self.call(
+            "GET",
+            &path(&["organizations", org, "explain"]),
+            &format!("email={}", encode(person)),
+            None,
+        )?;
+        let account = text(&found, "/account").map(str::to_owned);
+        account.with_context(|| format!("{person} is not a member of {org}"))
+    }
+
+    /// A claim's id, by its domain or id.
+    pub(super) fn claim(&self, org: &str, domain: &str) -> Result<String> {
+        let claims = self.list(&path(&["organizations", org, "domains"]), "")?;
+        let is =
+            |claim: &&Value| [text(claim, "/domain"), text(claim, "/id")].contains(&Some(domain));
+        let found = claims.iter().find(is).and_then(|claim| text(claim, "/id"));
+        found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}"))
+    }
+}
+
+/// A body with what was given.
+pub(super) fn object<const N: usize>(fields: [(&str, Option<String>); N]) -> Value {
+    let given = fields.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    given.map(|(name, value)| (name.to_owned(), Value::from(value))).collect::<Map<_, _>>().into()
+}
+
+/// A path out of segments.
+pub(super) fn path(segments: &[&str]) -> String {
+    segments.iter().map(|segment| format!("/{}", encode(segment))).collect()
+}
+
+pub(super) fn encode(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~:".contains(&b);
+    text.bytes()
+        .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect()
+}
+
+/// A secret from standard input.
+pub(super) fn secret(argument: &str, name: &str) -> Result<String> {
+    if argument != "-" {
+        bail!("--{name} takes -, and the {name} on standard input: arguments are seen by others");
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("standard input can't be read")?;
+    match text.trim() {
+        "" => bail!("there is no {name} on standard input"),
+        text => Ok(text.to_owned()),
+    }
+}

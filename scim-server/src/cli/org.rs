@@ -1,0 +1,152 @@
+//! `org`: organizations, and how they are linked.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Subcommand, ValueEnum};
+use scim_core::org::DomainPolicy;
+use serde_json::json;
+
+use super::desk::{Desk, Plan, object, path, secret};
+use super::output::Output;
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Org {
+    /// Make an organization
+    Create {
+        /// Its name
+        #[arg(long)]
+        name: String,
+        /// Make an Admin Organization
+        #[arg(long)]
+        admin: bool,
+        /// The address of its owner
+        #[arg(long)]
+        owner: Option<String>,
+        /// Whose users it takes: those of any e-mail domain, or of claimed ones
+        #[arg(long, default_value = "claimed")]
+        domains: DomainPolicy,
+        /// What was bought: enterprise or other
+        #[arg(long)]
+        plan: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the organizations
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show an organization
+    Show {
+        /// Its id
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Delete an organization with its directory
+    Delete {
+        /// Its id
+        org: String,
+        #[command(flatten)]
+        plan: Plan,
+    },
+    /// Link an organization to the Admin Organization that issued a code
+    Link {
+        /// Its id
+        org: String,
+        /// The code: - reads it from standard input
+        #[arg(long)]
+        code: String,
+        /// The SCIM Name to begin with
+        #[arg(long)]
+        scim_name: Option<String>,
+        #[command(flatten)]
+        plan: Plan,
+    },
+    /// Unlink an organization; its own settings count again
+    Unlink {
+        /// Its id
+        org: String,
+        /// What becomes of members by a group
+        #[arg(long, value_enum)]
+        members: Members,
+        #[command(flatten)]
+        plan: Plan,
+    },
+    /// List the organizations linked to an Admin Organization
+    Linked {
+        /// The Admin Organization's id
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the groups of an organization's directory, and what they match
+    Groups {
+        /// Its id
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Members {
+    /// They stay, as if added by hand
+    Keep,
+    /// They go, unless they are members for another reason
+    Remove,
+}
+
+impl Org {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let desk = Desk::open(config)?;
+        match self {
+            Self::Create { name, admin, owner, domains, plan, output } => {
+                let kind = admin.then(|| "admin".to_owned());
+                let domains = Some(domains.to_string());
+                let body = object([
+                    ("name", Some(name)),
+                    ("scim_domains", domains),
+                    ("kind", kind),
+                    ("owner", owner),
+                    ("plan", plan),
+                ]);
+                desk.show(output, &desk.call("POST", "/organizations", "", Some(&body))?)
+            }
+            Self::List { output } => {
+                output.list(&desk.list("/organizations", "")?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Show { org, output } => {
+                desk.show(output, &desk.get(&path(&["organizations", &org]))?)
+            }
+            Self::Delete { org, plan } => {
+                desk.change(plan, "DELETE", &path(&["organizations", &org]), None)
+            }
+            Self::Link { org, code, scim_name, plan } => {
+                let code = secret(&code, "code")?;
+                let body = object([("code", Some(code)), ("scim_name", scim_name)]);
+                desk.change(plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
+            }
+            Self::Unlink { org, members, plan } => {
+                let how = match members {
+                    Members::Keep => "keep",
+                    Members::Remove => "remove",
+                };
+                let body = json!({"members": how});
+                desk.change(plan, "POST", &path(&["organizations", &org, "unlink"]), Some(&body))
+            }
+            Self::Linked { org, output } => {
+                let path = path(&["organizations", &org, "linked-organizations"]);
+                output.list(&desk.list(&path, "")?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Groups { org, output } => {
+                output.list(&desk.list(&path(&["organizations", &org, "scim", "groups"]), "")?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}

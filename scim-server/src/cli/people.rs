@@ -1,0 +1,185 @@
+//! `member`, `account`, `owner`, `explain`: who is in an organization, and why.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::desk::{Desk, Plan, encode, object, path, secret};
+use super::output::{Format, Output, text};
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Member {
+    /// List the members with their grants
+    List {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Add a person by hand
+    Add {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The person's address
+        email: String,
+        /// member, admin or owner
+        #[arg(long, default_value = "member")]
+        role: String,
+        #[command(flatten)]
+        plan: Plan,
+    },
+    /// Remove a person who was added by hand
+    Remove {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The person's address, or the account's id
+        person: String,
+        #[command(flatten)]
+        plan: Plan,
+    },
+    /// Change a member's role
+    Role {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The person's address, or the account's id
+        person: String,
+        /// member, admin or owner
+        role: String,
+        #[command(flatten)]
+        plan: Plan,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Account {
+    /// Make an account
+    Create {
+        /// The person's address
+        email: String,
+        /// What to show for the person
+        #[arg(long)]
+        name: Option<String>,
+        /// The password: - reads it from standard input
+        #[arg(long)]
+        password: Option<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Owner {
+    /// Give an organization without an active owner one
+    Recover {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The person's address
+        email: String,
+        #[command(flatten)]
+        plan: Plan,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The organization's id
+    #[arg(long)]
+    org: String,
+    /// The person's address
+    email: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Member {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let desk = Desk::open(config)?;
+        let one = |org: &str, person: &str| -> Result<String> {
+            Ok(path(&["organizations", org, "members", &desk.account(org, person)?]))
+        };
+        match self {
+            Self::List { org, output } => {
+                let mut members = desk.list(&path(&["organizations", &org, "members"]), "")?;
+                if output.format == Format::Table {
+                    members.iter_mut().for_each(in_short);
+                }
+                output.list(&members);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Add { org, email, role, plan } => {
+                let body = json!({"email": email, "role": role});
+                desk.change(plan, "POST", &path(&["organizations", &org, "members"]), Some(&body))
+            }
+            Self::Remove { org, person, plan } => {
+                desk.change(plan, "DELETE", &one(&org, &person)?, None)
+            }
+            Self::Role { org, person, role, plan } => {
+                desk.change(plan, "PATCH", &one(&org, &person)?, Some(&json!({"role": role})))
+            }
+        }
+    }
+}
+
+/// A member's grants as words, for a table.
+fn in_short(member: &mut Value) {
+    let Some(member) = member.as_object_mut() else { return };
+    let grants = member.get("grants").and_then(Value::as_array).into_iter().flatten();
+    let words: Vec<String> = grants
+        .map(|grant| {
+            let source = text(grant, "/source").unwrap_or_default();
+            match text(grant, "/group_name") {
+                Some(name) => format!("{source} \"{name}\""),
+                None => source.to_owned(),
+            }
+        })
+        .collect();
+    member.insert("grants".into(), words.join(", ").into());
+}
+
+impl Account {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let Self::Create { email, name, password, output } = self;
+        let desk = Desk::open(config)?;
+        let password = password.map(|argument| secret(&argument, "password")).transpose()?;
+        let body = object([("email", Some(email)), ("name", name), ("password", password)]);
+        desk.show(output, &desk.call("POST", "/accounts", "", Some(&body))?)
+    }
+}
+
+impl Owner {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let Self::Recover { org, email, plan } = self;
+        let desk = Desk::open(config)?;
+        let path = format!("{}:recover", path(&["organizations", &org, "owners"]));
+        desk.change(plan, "POST", &path, Some(&json!({"email": email})))
+    }
+}
+
+impl Explain {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let desk = Desk::open(config)?;
+        let query = format!("email={}", encode(&self.email));
+        let path = path(&["organizations", &self.org, "explain"]);
+        let told = desk.call("GET", &path, &query, None)?;
+        if self.output.format == Format::Json {
+            println!("{told}");
+            return Ok(ExitCode::SUCCESS);
+        }
+        println!("{}", text(&told, "/summary").unwrap_or_default());
+        for reason in told.get("reasons").and_then(Value::as_array).into_iter().flatten() {
+            let word = |pointer: &str| text(reason, pointer).unwrap_or("-");
+            let (source, by) = (word("/grant/source"), word("/by"));
+            let (at, cause, request) = (word("/at"), word("/cause"), word("/request_id"));
+            println!("  {source}: by {by} at {at}, {cause}, request {request}");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,83 @@
+//! `sso`: single sign-on settings.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::desk::{Desk, encode, path, secret};
+use super::output::Output;
+use crate::config::Config;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Sso {
+    /// Show the settings of an organization, and which count for it
+    Show {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Store settings, as JSON like the API takes
+    Set {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+        /// The file with the settings: - reads standard input
+        #[arg(long)]
+        file: PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Remove disabled settings for good
+    Remove {
+        /// The organization's id
+        #[arg(long)]
+        org: String,
+    },
+    /// Tell how somebody signs in
+    Resolve {
+        /// The person's address
+        email: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+impl Sso {
+    pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
+        let desk = Desk::open(config)?;
+        match self {
+            Self::Show { org, output } => {
+                let effective = desk.get(&path(&["organizations", &org, "sso", "effective"]))?;
+                // Without settings of its own there are still those that count.
+                let own = desk.get(&path(&["organizations", &org, "sso"])).unwrap_or(Value::Null);
+                desk.show(output, &json!({"own": own, "effective": effective}))
+            }
+            Self::Set { org, file, output } => {
+                let text = if file.as_os_str() == "-" {
+                    secret("-", "settings")?
+                } else {
+                    std::fs::read_to_string(&file)
+                        .with_context(|| format!("{} can't be read", file.display()))?
+                };
+                let body: Value =
+                    serde_json::from_str(&text).context("the settings are not JSON")?;
+                let path = path(&["organizations", &org, "sso"]);
+                desk.show(output, &desk.call("PUT", &path, "", Some(&body))?)
+            }
+            Self::Remove { org } => {
+                desk.call("DELETE", &path(&["organizations", &org, "sso"]), "", None)?;
+                println!("Removed the single sign-on settings of {org}.");
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Resolve { email, output } => {
+                let query = format!("email={}", encode(&email));
+                desk.show(output, &desk.call("GET", "/sso/resolve", &query, None)?)
+            }
+        }
+    }
+}
