@@ -29,7 +29,7 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value> {
 /// Parses a request body that must be an object.
 ///
 /// # Errors
-/// As [`parse`].
+/// [`crate::Kind::InvalidSyntax`] with what is wrong and where.
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
     if body.is_empty() {
         return Err(Error::invalid_syntax("the request has no body; a JSON object is expected"));

@@ -1,7 +1,7 @@
 //! The administrative API: what people and programs do with organizations, apart from SCIM.
 //!
 //! [`Api::answer`] takes a request and gives a response; it knows nothing of the web server. The table of
-//! endpoints ([`table`]) says for each who may call it and what it takes and gives: routing, permissions and
+//! endpoints (`table`) says for each who may call it and what it takes and gives: routing, permissions and
 //! the OpenAPI document all come from it. The command line calls the same endpoints as the operator.
 
 mod accounts;
