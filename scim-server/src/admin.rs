@@ -235,10 +235,11 @@ impl Api {
     /// Does everything, and undoes it: what a dry run tells is what the real one does.
     fn dry_run(
         &self,
-        run: impl FnOnce(&mut crate::store::DieselTransaction<'_>) -> Result<Reply>,
+        mut run: impl FnMut(&mut crate::store::DieselTransaction<'_>) -> Result<Reply>,
     ) -> Result<Reply> {
         let mut outcome = None;
         let undone = self.store.write_records(|tx| {
+            outcome = None;
             outcome = Some(run(tx)?);
             Err::<(), _>(Error::new(Kind::Conflict, "This was a dry run").with_code("dry_run"))
         });

@@ -1,4 +1,4 @@
-//! [`DieselStore`]: resources, organizations and tokens on SQLite.
+//! [`DieselStore`]: resources, organizations and tokens on SQLite or PostgreSQL.
 
 mod answers;
 mod connection;
@@ -11,6 +11,8 @@ mod index;
 mod migrate;
 mod narrow;
 mod organizations;
+#[cfg(feature = "postgres")]
+mod pooled;
 mod records;
 mod search;
 mod statement;
@@ -45,10 +47,14 @@ use writer::Writer;
 /// Where and how to keep the data.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `sqlite:path` or `sqlite://path`.
+    /// `sqlite:path`, `sqlite://path`, or a URL of libpq, `postgres://…`.
     pub url: String,
     /// Connections that read at the same time.
     pub readers: u32,
+    /// Connections that write at the same time. SQLite has one.
+    pub writers: u32,
+    /// How long the database may take; for PostgreSQL.
+    pub limits: TimeLimits,
     /// How long a request waits for a connection before it is answered with 503.
     pub wait: Duration,
     /// How many resources a search may look at that no index narrows down.
@@ -66,10 +72,36 @@ impl Options {
         Self {
             url: url.to_owned(),
             readers: 4,
+            writers: 8,
+            limits: TimeLimits::default(),
             wait: Duration::from_secs(2),
             budget: 100_000,
             indexed: Vec::new(),
             token_limit: 2,
+        }
+    }
+}
+
+/// How long PostgreSQL may take before a request is answered with 503.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeLimits {
+    /// To accept a connection.
+    pub connect: Duration,
+    /// For one statement.
+    pub statement: Duration,
+    /// To get a lock that another transaction has.
+    pub lock: Duration,
+    /// Until a transaction in which nothing happens is ended, and its locks with it.
+    pub idle: Duration,
+}
+
+impl Default for TimeLimits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            statement: Duration::from_secs(10),
+            lock: Duration::from_secs(5),
+            idle: Duration::from_secs(30),
         }
     }
 }
@@ -83,9 +115,18 @@ struct Inner {
     plan: IndexPlan,
     budget: usize,
     readers: Pool<Manager>,
-    writer: Writer,
+    writes: Writes,
     facts: String,
     token_limit: usize,
+}
+
+/// How changes are made.
+enum Writes {
+    /// By one connection, in shared commits.
+    Alone(Writer),
+    /// By several.
+    #[cfg(feature = "postgres")]
+    Pooled(Pool<Manager>),
 }
 
 impl fmt::Debug for DieselStore {
@@ -100,24 +141,28 @@ impl DieselStore {
     /// # Errors
     /// One sentence that says what is wrong and what to do.
     pub fn open(options: &Options, registry: &Registry) -> std::result::Result<Self, OpenError> {
-        let target = Target::parse(&options.url)?;
+        let target = Target::parse(options)?;
         let plan = IndexPlan::new(registry, &options.indexed)?;
-        let mut writer = connection::open(&target, Role::Writer)?;
-        migrate::run(&mut writer, &target)?;
-        let facts = connection::facts(&mut writer, &target)?;
-        let readers = Pool::builder()
-            .max_size(options.readers.max(1))
-            .min_idle(Some(1))
-            .connection_timeout(options.wait)
-            .test_on_check_out(false)
-            .build(Manager::new(target.clone(), Role::Reader))
-            .map_err(|e| OpenError::new(format!("{target} can't be opened: {e}")))?;
+        let mut first = connection::open(&target, Role::Writer)?;
+        migrate::run(&mut first, &target)?;
+        let facts = connection::facts(&mut first, &target)?;
+        let readers = connection::pool(&target, Role::Reader, options.readers, options.wait)?;
+        let writes = match first {
+            Conn::Sqlite(_) => Writes::Alone(Writer::new(first, options.wait)),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => Writes::Pooled(connection::pool(
+                &target,
+                Role::Writer,
+                options.writers,
+                options.wait,
+            )?),
+        };
         let store = Self(Arc::new(Inner {
             registry: registry.clone(),
             plan,
             budget: options.budget,
             readers,
-            writer: Writer::new(writer, options.wait),
+            writes,
             facts,
             token_limit: options.token_limit.max(1),
         }));
@@ -136,7 +181,7 @@ impl DieselStore {
     /// # Errors
     /// [`scim_core::Kind::Busy`] or [`scim_core::Kind::Internal`].
     pub fn ping(&self) -> Result<()> {
-        self.0.read(|conn| statement::statement("SELECT 1").count(conn).map(drop))
+        self.0.read(|conn| statement::statement("SELECT CAST(1 AS BIGINT)").count(conn).map(drop))
     }
 
     /// Folds the write-ahead log into the database file. For a graceful stop.
@@ -144,9 +189,14 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn checkpoint(&self) -> Result<()> {
-        self.0
-            .writer
-            .apart(|conn| conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(error::of))
+        match &self.0.writes {
+            Writes::Alone(writer) => writer.apart(|conn| {
+                conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").map_err(error::of)
+            }),
+            // PostgreSQL looks after its own.
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => Ok(()),
+        }
     }
 
     /// A setting that is kept with the data, such as the key of cursors.
@@ -165,7 +215,7 @@ impl DieselStore {
         if let Some(there) = self.setting(name)? {
             return Ok(there);
         }
-        self.0.writer.write(|conn| {
+        self.0.write(|conn| {
             set_setting_if_absent(conn, name, value)?;
             Ok(setting(conn, name)?.unwrap_or_else(|| value.to_owned()))
         })
@@ -192,13 +242,31 @@ fn set_setting_if_absent(conn: &mut Conn, name: &str, value: &str) -> Result<()>
 impl Inner {
     /// Runs `f` on a snapshot.
     fn read<R>(&self, f: impl FnOnce(&mut Conn) -> Result<R>) -> Result<R> {
-        let mut conn = self.readers.get().map_err(|e| {
-            Error::busy("The server is too busy to read now; try again").with_source(e)
-        })?;
-        conn.batch_execute("BEGIN").map_err(error::of)?;
+        let mut conn = match &self.writes {
+            Writes::Alone(_) => {
+                let mut conn = self.readers.get().map_err(|e| {
+                    Error::busy("The server is too busy to read now; try again").with_source(e)
+                })?;
+                conn.batch_execute("BEGIN").map_err(error::of)?;
+                conn
+            }
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => {
+                pooled::begin(&self.readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?
+            }
+        };
         let done = f(&mut conn);
         conn.batch_execute("COMMIT").map_err(error::of)?;
         done
+    }
+
+    /// Runs `f` as if alone; `Ok` only once what it did is durable. May run it again, if it met another.
+    fn write<R>(&self, f: impl FnMut(&mut Conn) -> Result<R>) -> Result<R> {
+        match &self.writes {
+            Writes::Alone(writer) => writer.write(f),
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(pool) => pooled::write(pool, f),
+        }
     }
 }
 
@@ -218,6 +286,6 @@ impl Store for DieselStore {
         tenant: &Tenant,
         mut f: impl FnMut(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        self.0.writer.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant)))
+        self.0.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant)))
     }
 }

@@ -129,7 +129,10 @@ fn what_cannot_be_opened_is_said_in_one_sentence() {
         ("mysql://x", "not understood"),
         ("sqlite:", "not understood"),
         ("sqlite::memory:", "in memory"),
-        ("postgres://localhost/x", "no PostgreSQL"),
+        (
+            "postgres://scim:secret@127.0.0.1:1/x",
+            "postgres://scim@127.0.0.1:1/x\" can't be reached",
+        ),
         ("sqlite:/nowhere/at/all/scim.db", "there is no folder"),
     ] {
         let error = DieselStore::open(&Options::new(url), &registry).unwrap_err().to_string();

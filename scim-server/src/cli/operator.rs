@@ -54,8 +54,9 @@ impl Operator {
             Self::CreateToken { days, note, output } => {
                 let expires =
                     days.map(|days| now + SignedDuration::from_hours(i64::from(days) * 24));
-                let (credential, secret) = store
-                    .write_records(|tx| tx.create_credential(kind, None, note, (now, expires)))?;
+                let (credential, secret) = store.write_records(|tx| {
+                    tx.create_credential(kind, None, note.clone(), (now, expires))
+                })?;
                 let mut shown = shown(&credential);
                 if let Some(shown) = shown.as_object_mut() {
                     shown.insert("token".into(), secret.into());

@@ -1,42 +1,67 @@
 //! Connections: the database is chosen by the scheme of its URL, never by trying.
 
+#[cfg(feature = "postgres")]
+mod postgres;
+mod sqlite;
+
 use std::fmt;
+use std::time::Duration;
 
+use diesel::SqliteConnection;
 use diesel::connection::SimpleConnection as _;
-use diesel::r2d2::{Error as R2d2Error, ManageConnection};
-use diesel::sql_types::{BigInt, Text};
-use diesel::{Connection as _, SqliteConnection};
+#[cfg(feature = "postgres")]
+use diesel::r2d2::R2D2Connection as _;
+use diesel::r2d2::{Error as R2d2Error, ManageConnection, Pool};
 
-use super::error::{OpenError, is_passing};
-use super::statement::statement;
+pub(super) use multi::Conn;
 
-/// The connection of every query. PostgreSQL will make it an enum.
-pub(super) type Conn = SqliteConnection;
+use super::Options;
+use super::error::OpenError;
 
-/// The oldest SQLite without the WAL-reset corruption that two connections can meet.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+mod multi {
+    #![allow(unreachable_pub, missing_docs, missing_debug_implementations, reason = "derived")]
+    #[cfg(feature = "postgres")]
+    use diesel::PgConnection;
+    use diesel::SqliteConnection;
 
-/// How often a connection is tried that others keep from being prepared, and the time between.
-const OPENING_TRIES: u32 = 200;
-const OPENING_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
+    /// The connection of every query. Its own `establish` is never called: it would try one database
+    /// after the other.
+    #[derive(diesel::MultiConnection)]
+    pub enum Conn {
+        Sqlite(SqliteConnection),
+        #[cfg(feature = "postgres")]
+        Postgres(PgConnection),
+    }
+}
 
 /// Which database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    path: String,
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    Sqlite(sqlite::Place),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Place),
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "The database \"sqlite:{}\"", self.path)
+        match self {
+            Self::Sqlite(place) => write!(f, "The database \"{place}\""),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(place) => write!(f, "The database \"{place}\""),
+        }
     }
 }
 
 impl Target {
-    pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
+    pub(super) fn parse(options: &Options) -> Result<Self, OpenError> {
+        let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            #[cfg(feature = "postgres")]
+            return Ok(Self::Postgres(postgres::Place::new(options)));
+            #[cfg(not(feature = "postgres"))]
             return Err(OpenError::new(
-                "This build has no PostgreSQL; use a URL like sqlite:scim.db",
+                "This build has no PostgreSQL; build it with --features postgres, or use a URL like \
+                 sqlite:scim.db",
             ));
         }
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
@@ -45,13 +70,44 @@ impl Target {
                 "A database in memory would be lost with each connection; use a file: sqlite:scim.db",
             )),
             Some(path) if !path.is_empty() && !path.starts_with("file:") => {
-                Ok(Self { path: path.to_owned() })
+                Ok(Self::Sqlite(sqlite::Place::new(path)))
             }
             _ => Err(OpenError::new(format!(
-                "The database URL \"{url}\" is not understood; use a URL like sqlite:scim.db"
+                "The database URL \"{}\" is not understood; use one like sqlite:scim.db or \
+                 postgres://user@host/database",
+                without_password(url)
             ))),
         }
     }
+}
+
+/// A URL as it may be shown and logged: what stands for a password is gone.
+fn without_password(url: &str) -> String {
+    let (url, query) = match url.split_once('?') {
+        Some((url, query)) => (url, Some(query)),
+        None => (url, None),
+    };
+    // The host begins behind the last @ before the path: a password may hold one.
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let mut shown = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
+    match rest.rsplit_once('@') {
+        Some((user, place)) => {
+            shown.push_str(user.split_once(':').map_or(user, |(user, _)| user));
+            shown.push('@');
+            shown.push_str(place);
+        }
+        None => shown.push_str(rest),
+    }
+    let kept: Vec<&str> = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter(|pair| !pair.to_ascii_lowercase().contains("password"))
+        .collect();
+    if !kept.is_empty() {
+        shown.push('?');
+        shown.push_str(&kept.join("&"));
+    }
+    shown
 }
 
 /// What a connection is for.
@@ -63,78 +119,54 @@ pub(super) enum Role {
 
 /// Opens and prepares a connection.
 pub(super) fn open(target: &Target, role: Role) -> Result<Conn, OpenError> {
-    let fail = |why: String| OpenError::new(format!("{target} can't be opened: {why}"));
-    let hint = || match std::path::Path::new(&target.path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
-            format!("there is no folder \"{}\"", folder.display())
-        }
-        _ => "check that the file and its folder can be written to".to_owned(),
-    };
-    let mut conn = SqliteConnection::establish(&target.path).map_err(|_| fail(hint()))?;
-    let prepare = match role {
-        Role::Writer => {
-            "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
-             PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-             PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
-        }
-        Role::Reader => {
-            "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-             PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
-        }
-    };
-    // Switching a new file to the write-ahead log needs it for itself, and SQLite doesn't wait for that:
-    // when several processes start at once, one switches and the others find it done.
-    let mut tries = 0;
-    while let Err(error) = conn.batch_execute(prepare) {
-        tries += 1;
-        if tries >= OPENING_TRIES || !is_passing(&error) {
-            return Err(fail(format!("{error}; {}", hint())));
-        }
-        std::thread::sleep(OPENING_PAUSE);
+    match target {
+        Target::Sqlite(place) => place
+            .open(role)
+            .map(Conn::Sqlite)
+            .map_err(|why| OpenError::new(format!("{target} can't be opened: {why}"))),
+        #[cfg(feature = "postgres")]
+        Target::Postgres(place) => place
+            .open(role)
+            .map(Conn::Postgres)
+            .map_err(|why| OpenError::new(format!("{target} can't be reached: {why}"))),
     }
-    Ok(conn)
 }
 
 /// Checks what durability stands on, and says it.
 pub(super) fn facts(conn: &mut Conn, target: &Target) -> Result<String, OpenError> {
-    let fail = |e: scim_core::Error| OpenError::of(target, &e);
-    let version: Vec<String> =
-        statement("SELECT sqlite_version()").rows::<Text, _>(conn).map_err(fail)?;
-    let version = version.into_iter().next().unwrap_or_default();
-    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
-    let mut next = || numbers.next().unwrap_or_default();
-    if (next(), next(), next()) < OLDEST_SQLITE {
-        return Err(OpenError::new(format!(
-            "SQLite {version} may corrupt a database that several connections write to; 3.51.3 or \
-             newer is needed"
-        )));
+    let facts = match target {
+        Target::Sqlite(_) => sqlite::facts(conn),
+        #[cfg(feature = "postgres")]
+        Target::Postgres(_) => postgres::facts(conn),
+    };
+    match facts {
+        Err(error) => Err(OpenError::of(target, &error)),
+        Ok(Err(why)) => Err(OpenError::new(format!("{target} {why}"))),
+        Ok(Ok(facts)) => Ok(facts),
     }
-    let journal: Vec<String> = statement("SELECT journal_mode FROM pragma_journal_mode")
-        .rows::<Text, _>(conn)
-        .map_err(fail)?;
-    let synchronous: Vec<i64> = statement("SELECT synchronous FROM pragma_synchronous")
-        .rows::<BigInt, _>(conn)
-        .map_err(fail)?;
-    let (journal, synchronous) = (journal.concat(), synchronous.first().copied());
-    if journal != "wal" || synchronous != Some(2) {
-        return Err(OpenError::new(format!(
-            "{target} refuses a write-ahead log that is synced at each commit; is it on a network drive?"
-        )));
-    }
-    Ok(format!("SQLite {version}, write-ahead log, synced at each commit"))
 }
 
-/// Makes connections for the pool of readers.
+/// A pool of connections, opened as they are needed.
+pub(super) fn pool(
+    target: &Target,
+    role: Role,
+    size: u32,
+    wait: Duration,
+) -> Result<Pool<Manager>, OpenError> {
+    Pool::builder()
+        .max_size(size.max(1))
+        .min_idle(Some(1))
+        .connection_timeout(wait)
+        .test_on_check_out(false)
+        .build(Manager { target: target.clone(), role })
+        .map_err(|e| OpenError::new(format!("{target} can't be opened: {e}")))
+}
+
+/// Makes connections for a pool.
 #[derive(Debug)]
 pub(super) struct Manager {
     target: Target,
     role: Role,
-}
-
-impl Manager {
-    pub(super) fn new(target: Target, role: Role) -> Self {
-        Self { target, role }
-    }
 }
 
 impl ManageConnection for Manager {
@@ -151,7 +183,40 @@ impl ManageConnection for Manager {
         conn.batch_execute("SELECT 1").map_err(R2d2Error::QueryError)
     }
 
-    fn has_broken(&self, _: &mut Conn) -> bool {
-        std::thread::panicking()
+    fn has_broken(&self, conn: &mut Conn) -> bool {
+        std::thread::panicking() || is_broken(conn)
+    }
+}
+
+/// Whether the connection is of no more use. SQLite's has no other end that could go away.
+pub(super) fn is_broken(conn: &mut Conn) -> bool {
+    match conn {
+        Conn::Sqlite(_) => false,
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => conn.is_broken(),
+    }
+}
+
+impl From<SqliteConnection> for Conn {
+    fn from(conn: SqliteConnection) -> Self {
+        Self::Sqlite(conn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        for (url, shown) in [
+            ("postgres://scim:se@cret@db/scim", "postgres://scim@db/scim"),
+            ("postgres://scim@db:5432/scim", "postgres://scim@db:5432/scim"),
+            ("postgres:///scim?host=/run&password=x&user=y", "postgres:///scim?host=/run&user=y"),
+            ("postgres://db/scim?sslpassword=x", "postgres://db/scim"),
+            ("mysql://a:b@c", "mysql://a@c"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
     }
 }

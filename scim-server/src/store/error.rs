@@ -16,22 +16,60 @@ pub(super) fn of(error: DieselError) -> Error {
     Error::internal(error)
 }
 
-/// Whether the same request may succeed later: locked, full, or an I/O error.
+/// Whether the same request may succeed later: locked, full, restarting, or an I/O error.
 pub(super) fn is_passing(error: &DieselError) -> bool {
-    const PASSING: [&str; 6] = [
+    // PostgreSQL's codes don't reach us beyond the few that Diesel knows.
+    const PASSING: [&str; 23] = [
         "database is locked",
         "database table is locked",
         "database or disk is full",
         "disk I/O error",
         "unable to open database file",
         "attempt to write a readonly database",
+        "deadlock detected",
+        "canceling statement due to",
+        "terminating connection",
+        "server closed the connection",
+        "no connection to the server",
+        "connection already closed",
+        "could not receive data from server",
+        "could not send data to server",
+        "SSL connection has been closed",
+        "the database system is",
+        "remaining connection slots",
+        "too many clients",
+        "too many connections",
+        "could not extend file",
+        "No space left on device",
+        "out of memory",
+        "out of shared memory",
     ];
     match error {
-        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _)
-        | DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => true,
+        DieselError::DatabaseError(
+            DatabaseErrorKind::SerializationFailure
+            | DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::ReadOnlyTransaction,
+            _,
+        ) => true,
         DieselError::DatabaseError(_, info) => {
             PASSING.iter().any(|text| info.message().contains(text))
         }
+        _ => false,
+    }
+}
+
+/// Whether the transaction met another one: run again, it may succeed. On PostgreSQL a row that appeared
+/// between a look and an insert is such a case, since values that clients choose are inserted with
+/// `ON CONFLICT DO NOTHING`.
+#[cfg(feature = "postgres")]
+pub(super) fn is_conflict(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|e| e.downcast_ref::<DieselError>());
+    match source {
+        Some(DieselError::DatabaseError(
+            DatabaseErrorKind::SerializationFailure | DatabaseErrorKind::UniqueViolation,
+            _,
+        )) => true,
+        Some(DieselError::DatabaseError(_, info)) => info.message().contains("deadlock detected"),
         _ => false,
     }
 }

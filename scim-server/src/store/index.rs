@@ -145,7 +145,7 @@ impl Inner {
         if there.as_deref() == Some(plan.as_str()) {
             return Ok(());
         }
-        self.writer.write(|conn| {
+        self.write(|conn| {
             if there.is_some() {
                 log::info!("the indexed attributes have changed: indexing anew");
                 self.reindex(conn)?;

@@ -1,32 +1,69 @@
 //! Brings the schema up to date, safely when several processes start at once.
 
-use diesel::connection::{AnsiTransactionManager, TransactionManager as _};
-use diesel::migration::{Migration, MigrationSource as _};
-use diesel::sqlite::Sqlite;
-use diesel_migrations::{EmbeddedMigrations, MigrationHarness as _, embed_migrations};
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+use diesel::migration::{Migration, MigrationSource};
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{Conn, Target};
 use super::error::OpenError;
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../schema/sqlite");
+const SQLITE: EmbeddedMigrations = embed_migrations!("../schema/sqlite");
+#[cfg(feature = "postgres")]
+const POSTGRES: EmbeddedMigrations = embed_migrations!("../schema/postgres");
+
+/// Whoever holds this advisory lock migrates; the others wait and find nothing left to do.
+#[cfg(feature = "postgres")]
+const LOCK: &str = "SELECT pg_advisory_xact_lock(7526764)";
 
 pub(super) fn run(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
     let fail = |why: String| OpenError::new(format!("{target} can't be migrated: {why}"));
-    // Whoever comes second waits (busy_timeout) and finds nothing left to do.
-    AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE")
-        .map_err(|e| fail(format!("{e}; is another program holding it?")))?;
-    let done = up_to_date(conn, target);
+    match conn {
+        Conn::Sqlite(conn) => {
+            // Whoever comes second waits (busy_timeout) and finds nothing left to do.
+            AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE")
+                .map_err(|e| fail(format!("{e}; is another program holding it?")))?;
+            let done = up_to_date(conn, SQLITE, target);
+            end(conn, done, target)
+        }
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection as _;
+            AnsiTransactionManager::begin_transaction(conn).map_err(|e| fail(e.to_string()))?;
+            // A migration may take longer than a request.
+            let done = conn
+                .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+                .and_then(|()| conn.batch_execute(LOCK))
+                .map_err(|e| fail(e.to_string()))
+                .and_then(|()| up_to_date(conn, POSTGRES, target));
+            end(conn, done, target)
+        }
+    }
+}
+
+fn end<C>(conn: &mut C, done: Result<(), OpenError>, target: &Target) -> Result<(), OpenError>
+where
+    C: Connection<TransactionManager = AnsiTransactionManager>,
+{
     let end = match &done {
         Ok(()) => AnsiTransactionManager::commit_transaction(conn),
         Err(_) => AnsiTransactionManager::rollback_transaction(conn),
     };
-    done.and(end.map_err(|e| fail(e.to_string())))
+    done.and(end.map_err(|e| OpenError::new(format!("{target} can't be migrated: {e}"))))
 }
 
-fn up_to_date(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
+fn up_to_date<C>(
+    conn: &mut C,
+    migrations: EmbeddedMigrations,
+    target: &Target,
+) -> Result<(), OpenError>
+where
+    C: Connection + MigrationHarness<C::Backend>,
+    EmbeddedMigrations: MigrationSource<C::Backend>,
+{
     let fail =
         |why: &dyn std::fmt::Display| OpenError::new(format!("{target} can't be migrated: {why}"));
-    let known: Vec<Box<dyn Migration<Sqlite>>> = MIGRATIONS.migrations().map_err(|e| fail(&e))?;
+    let known: Vec<Box<dyn Migration<C::Backend>>> =
+        migrations.migrations().map_err(|e| fail(&e))?;
     let applied = conn.applied_migrations().map_err(|e| fail(&e))?;
     let newer = applied.iter().find(|version| {
         !known.iter().any(|migration| migration.name().version().as_owned() == **version)
@@ -36,6 +73,6 @@ fn up_to_date(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
             "{target} has the schema {version}, which is newer than this program; run the newer program"
         )));
     }
-    conn.run_pending_migrations(MIGRATIONS).map_err(|e| fail(&e))?;
+    conn.run_pending_migrations(migrations).map_err(|e| fail(&e))?;
     Ok(())
 }

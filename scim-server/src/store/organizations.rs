@@ -37,16 +37,17 @@ impl DieselStore {
         self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
     }
 
-    /// Runs `f` as if alone, over all organizations. `Ok` only once what it did is durable.
+    /// Runs `f` as if alone, over all organizations. `Ok` only once what it did is durable. May run it
+    /// again, if it met another.
     ///
     /// # Errors
     /// What `f` returns.
     pub fn write_records<R>(
         &self,
-        f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
+        mut f: impl FnMut(&mut DieselTransaction<'_>) -> Result<R>,
     ) -> Result<R> {
         let nobody = Tenant::new("");
-        self.0.writer.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
+        self.0.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
     }
 
     /// Makes a regular organization without an owner.
@@ -96,7 +97,7 @@ impl DieselStore {
         (since, now): (Timestamp, Timestamp),
     ) -> Result<bool> {
         let id = random_id()?;
-        self.0.writer.write(|conn| {
+        self.0.write(|conn| {
             diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
                 .filter(attempts::at.lt(since.as_millisecond()))
                 .execute(conn)
@@ -126,7 +127,7 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn forget_tries(&self, subject: &str) -> Result<()> {
-        self.0.writer.write(|conn| {
+        self.0.write(|conn| {
             diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
                 .execute(conn)
                 .map_err(of)

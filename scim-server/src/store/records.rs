@@ -507,7 +507,8 @@ impl DieselTransaction<'_> {
         all(domains::table
             .filter(domains::checked.is_null().or(domains::checked.lt(since.as_millisecond())))
             .filter(domains::state.ne("expired"))
-            .order(domains::checked)
+            // Those that were never checked come first, wherever a database sorts NULL.
+            .order((domains::checked.is_not_null(), domains::checked))
             .limit(integer(limit))
             .load::<DomainRow>(self.conn))
     }

@@ -88,7 +88,7 @@ impl DieselTransaction<'_> {
                     && attr.attribute.required
                     && !attr.attribute.multi_valued =>
             {
-                // CROSS JOIN keeps SQLite to the order of the keys.
+                // CROSS JOIN keeps SQLite to the order of the keys; PostgreSQL sees a join like any.
                 let from = statement("unique_keys k CROSS JOIN resources r WHERE k.org = ")
                     .text(self.tenant.as_str())
                     .sql(" AND k.kind = ")

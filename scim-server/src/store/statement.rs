@@ -5,12 +5,15 @@
 
 use std::marker::PhantomData;
 
-use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::query_dsl::RunQueryDsl;
+use diesel::query_dsl::{LoadQuery, RunQueryDsl};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
+use diesel::sqlite::Sqlite;
+#[cfg(feature = "postgres")]
+use diesel::{PgConnection, pg::Pg};
+use diesel::{QueryResult, SqliteConnection};
 use scim_core::Result;
 
 use super::connection::Conn;
@@ -27,6 +30,11 @@ pub(super) struct Statement {
 #[derive(Debug, Clone)]
 enum Part {
     Sql(&'static str),
+    /// What the databases don't say alike.
+    PerBackend {
+        sqlite: &'static str,
+        postgres: &'static str,
+    },
     Text(String),
     OptionalText(Option<String>),
     Integer(i64),
@@ -41,6 +49,12 @@ pub(super) fn statement(sql: &'static str) -> Statement {
 impl Statement {
     pub(super) fn sql(mut self, sql: &'static str) -> Self {
         self.parts.push(Part::Sql(sql));
+        self
+    }
+
+    /// A piece that SQLite and PostgreSQL spell differently.
+    pub(super) fn per_backend(mut self, sqlite: &'static str, postgres: &'static str) -> Self {
+        self.parts.push(Part::PerBackend { sqlite, postgres });
         self
     }
 
@@ -85,10 +99,15 @@ impl Statement {
     /// The rows, columns typed by `ST`.
     pub(super) fn rows<ST, R>(self, conn: &mut Conn) -> Result<Vec<R>>
     where
-        Typed<ST>: diesel::query_dsl::LoadQuery<'static, Conn, R>,
+        Typed<ST>: Readable<R>,
     {
         let typed = Typed::<ST>(self, PhantomData);
-        typed.load(conn).map_err(of)
+        match conn {
+            Conn::Sqlite(conn) => typed.load(conn),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => typed.load(conn),
+        }
+        .map_err(of)
     }
 
     /// The one number that it selects.
@@ -99,13 +118,58 @@ impl Statement {
 
     /// Runs it; gives how many rows it changed.
     pub(super) fn execute(self, conn: &mut Conn) -> Result<usize> {
-        Typed::<()>(self, PhantomData).execute(conn).map_err(of)
+        let typed = Typed::<()>(self, PhantomData);
+        match conn {
+            Conn::Sqlite(conn) => typed.execute(conn),
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => typed.execute(conn),
+        }
+        .map_err(of)
     }
 }
 
 /// A statement whose columns have types.
 #[derive(Debug)]
 pub(super) struct Typed<ST>(Statement, PhantomData<ST>);
+
+/// What gives rows of `R` on each database.
+#[cfg(feature = "postgres")]
+pub(super) trait Readable<R>:
+    LoadQuery<'static, SqliteConnection, R> + LoadQuery<'static, PgConnection, R>
+{
+}
+
+#[cfg(feature = "postgres")]
+impl<T, R> Readable<R> for T where
+    T: LoadQuery<'static, SqliteConnection, R> + LoadQuery<'static, PgConnection, R>
+{
+}
+
+/// What gives rows of `R` on each database.
+#[cfg(not(feature = "postgres"))]
+pub(super) trait Readable<R>: LoadQuery<'static, SqliteConnection, R> {}
+
+#[cfg(not(feature = "postgres"))]
+impl<T, R> Readable<R> for T where T: LoadQuery<'static, SqliteConnection, R> {}
+
+/// A database that statements are printed for.
+pub(super) trait Dialect: Backend {
+    /// Its piece of two.
+    fn pick(sqlite: &'static str, postgres: &'static str) -> &'static str;
+}
+
+impl Dialect for Sqlite {
+    fn pick(sqlite: &'static str, _: &'static str) -> &'static str {
+        sqlite
+    }
+}
+
+#[cfg(feature = "postgres")]
+impl Dialect for Pg {
+    fn pick(_: &'static str, postgres: &'static str) -> &'static str {
+        postgres
+    }
+}
 
 impl<ST> Query for Typed<ST> {
     type SqlType = ST;
@@ -116,11 +180,14 @@ impl<ST> QueryId for Typed<ST> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<ST> RunQueryDsl<Conn> for Typed<ST> {}
+impl<ST> RunQueryDsl<SqliteConnection> for Typed<ST> {}
+
+#[cfg(feature = "postgres")]
+impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
 
 impl<ST, DB> QueryFragment<DB> for Typed<ST>
 where
-    DB: Backend + HasSqlType<Text> + HasSqlType<BigInt>,
+    DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt>,
     String: ToSql<Text, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
     i64: ToSql<BigInt, DB>,
@@ -133,6 +200,7 @@ where
         for part in &self.0.parts {
             match part {
                 Part::Sql(sql) => out.push_sql(sql),
+                Part::PerBackend { sqlite, postgres } => out.push_sql(DB::pick(sqlite, postgres)),
                 Part::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Part::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
                 Part::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,

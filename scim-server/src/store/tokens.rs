@@ -310,7 +310,9 @@ impl DieselStore {
                     )?;
                     continue;
                 }
-                statement("UPDATE tokens SET last_used = MAX(COALESCE(last_used, 0), ")
+                statement("UPDATE tokens SET last_used = ")
+                    .per_backend("MAX", "GREATEST")
+                    .sql("(COALESCE(last_used, 0), ")
                     .integer(when.as_millisecond())
                     .sql(") WHERE org = ")
                     .text(organization)

@@ -198,7 +198,7 @@ impl<'a> DieselTransaction<'a> {
             .text(&kind.name)
             .sql(", ")
             .integer(by)
-            .sql(") ON CONFLICT (org, kind) DO UPDATE SET n = n + excluded.n")
+            .sql(") ON CONFLICT (org, kind) DO UPDATE SET n = resource_counts.n + excluded.n")
             .execute(self.conn)
             .map(drop)
     }
@@ -366,10 +366,11 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
-        let sql =
-            statement("UPDATE resources SET version = version + 1, modified = MAX(modified, ")
-                .integer(now.as_millisecond())
-                .sql(")");
+        let sql = statement("UPDATE resources SET version = version + 1, modified = ")
+            .per_backend("MAX", "GREATEST")
+            .sql("(modified, ")
+            .integer(now.as_millisecond())
+            .sql(")");
         let sql = self.this(sql, kind, id).sql(" RETURNING version");
         let versions: Vec<i64> = sql.rows::<BigInt, _>(self.conn)?;
         let version = versions
@@ -467,12 +468,12 @@ impl Transaction for DieselTransaction<'_> {
         for ids in unique.chunks(LIST) {
             let rows: Vec<(String, String, i64, Option<String>)> = statement(
                 "WITH RECURSIVE up (member_id, group_id, direct) AS (\
-                 SELECT m.member_id, m.group_id, 1 FROM members m WHERE m.org = ",
+                 SELECT m.member_id, m.group_id, CAST(1 AS BIGINT) FROM members m WHERE m.org = ",
             )
             .text(self.tenant.as_str())
             .sql(" AND m.member_id IN (")
             .texts(ids.iter().map(|id| id.as_str()))
-            .sql(") UNION SELECT up.member_id, m.group_id, 0 FROM up CROSS JOIN members m WHERE m.org = ")
+            .sql(") UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
             .text(self.tenant.as_str())
             .sql(
                 " AND m.member_id = up.group_id) \

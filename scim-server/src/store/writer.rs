@@ -1,4 +1,4 @@
-//! [`Writer`]: one connection that writes, with group commit.
+//! [`Writer`]: one connection that writes, with group commit. For SQLite, which has one writer anyway.
 //!
 //! Writers that wait share a transaction and one fsync. Each runs on its own thread, inside a savepoint
 //! of its own, so that an error undoes only what it did; whoever finds nobody waiting commits for all,
@@ -227,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_undoes_the_batch_and_nothing_of_it_is_stored() {
-        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        let mut conn = Conn::from(SqliteConnection::establish(":memory:").unwrap());
         conn.batch_execute("CREATE TABLE t (x TEXT); PRAGMA max_page_count = 40").unwrap();
         let writer = Writer::new(conn, Duration::from_secs(5));
         let insert = |conn: &mut Conn, n: usize| {

@@ -1,0 +1,9 @@
+DROP TABLE events;
+DROP TABLE members;
+DROP TABLE attribute_keys;
+DROP TABLE unique_keys;
+DROP TABLE resource_counts;
+DROP TABLE resources;
+DROP TABLE tokens;
+DROP TABLE organizations;
+DROP TABLE settings;

@@ -1,0 +1,140 @@
+//! PostgreSQL: connections with time limits, prepared the same way each time.
+
+use std::fmt;
+use std::time::Duration;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::Text;
+use diesel::{Connection as _, PgConnection};
+use scim_core::Result;
+
+use super::{Conn, Role, without_password};
+use crate::store::statement::statement;
+use crate::store::{Options, TimeLimits};
+
+/// The oldest PostgreSQL that is still maintained. The tests run on 15.
+const OLDEST: i64 = 14;
+
+/// A database and how long it may take.
+#[derive(Clone)]
+pub(in crate::store) struct Place {
+    url: String,
+    limits: TimeLimits,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&without_password(&self.url))
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Place({self})")
+    }
+}
+
+impl Place {
+    pub(super) fn new(options: &Options) -> Self {
+        Self { url: options.url.clone(), limits: options.limits }
+    }
+
+    /// Opens and prepares a connection, or says why it can't.
+    pub(super) fn open(&self, role: Role) -> std::result::Result<PgConnection, String> {
+        let mut conn = PgConnection::establish(&self.with_connect_timeout())
+            .map_err(|error| one_line(&error.to_string()))?;
+        let milliseconds = |limit: Duration| limit.as_millis();
+        let TimeLimits { statement, lock, idle, .. } = self.limits;
+        let access = match role {
+            Role::Writer => "off",
+            Role::Reader => "on",
+        };
+        let prepare = format!(
+            "SET statement_timeout = {}; SET lock_timeout = {}; \
+             SET idle_in_transaction_session_timeout = {}; SET default_transaction_read_only = {access}; \
+             SET client_min_messages = warning; SET standard_conforming_strings = on",
+            milliseconds(statement),
+            milliseconds(lock),
+            milliseconds(idle),
+        );
+        conn.batch_execute(&prepare).map_err(|error| one_line(&error.to_string()))?;
+        Ok(conn)
+    }
+
+    /// The URL as libpq gets it. A limit that it sets itself stays.
+    fn with_connect_timeout(&self) -> String {
+        let mut url = self.url.clone();
+        let mut set = |name: &str, value: &str| {
+            if !url.contains(&format!("{name}=")) {
+                url.push(if url.contains('?') { '&' } else { '?' });
+                url.push_str(&format!("{name}={value}"));
+            }
+        };
+        // libpq takes whole seconds, and one as two.
+        set("connect_timeout", &self.limits.connect.as_secs().max(2).to_string());
+        set("application_name", "scim-server");
+        url
+    }
+}
+
+/// libpq's messages have a line for each address that it tried.
+fn one_line(text: &str) -> String {
+    text.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}
+
+/// Checks what the store stands on, and says it; or says what is missing.
+pub(super) fn facts(conn: &mut Conn) -> Result<std::result::Result<String, String>> {
+    let mut show = |sql: &'static str| -> Result<String> {
+        Ok(statement(sql).rows::<Text, String>(conn)?.concat())
+    };
+    let number = show("SELECT current_setting('server_version_num')")?;
+    let major = number.parse::<i64>().unwrap_or_default() / 10_000;
+    if major < OLDEST {
+        return Ok(Err(format!("is PostgreSQL {major}; {OLDEST} or newer is needed")));
+    }
+    if show("SELECT current_setting('server_encoding')")? != "UTF8" {
+        return Ok(Err(
+            "has another encoding than UTF8; create it with: createdb -E UTF8 -T template0"
+                .to_owned(),
+        ));
+    }
+    // Errors are told apart by their texts where libpq's binding gives nothing else.
+    let language = show("SELECT current_setting('lc_messages')")?;
+    if !(matches!(language.as_str(), "" | "C" | "POSIX" | "C.UTF-8") || language.starts_with("en"))
+    {
+        log::warn!(
+            "PostgreSQL speaks {language}: deadlocks and time-outs are not recognized, and answered with \
+             500 instead of 503; ALTER ROLE … SET lc_messages = 'C' (as a superuser) helps"
+        );
+    }
+    let (fsync, commit) = (
+        show("SELECT current_setting('fsync')")?,
+        show("SELECT current_setting('synchronous_commit')")?,
+    );
+    if fsync == "off" || commit == "off" {
+        log::warn!(
+            "PostgreSQL has fsync={fsync} and synchronous_commit={commit}: what was acknowledged may be \
+             lost when its machine fails"
+        );
+    }
+    let version = show("SELECT current_setting('server_version')")?;
+    Ok(Ok(format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {commit}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_url_says_counts() {
+        let place = |url: &str| Place::new(&Options::new(url)).with_connect_timeout();
+        assert_eq!(
+            place("postgres://h/d"),
+            "postgres://h/d?connect_timeout=5&application_name=scim-server"
+        );
+        assert_eq!(
+            place("postgres://h/d?connect_timeout=9&sslmode=verify-full"),
+            "postgres://h/d?connect_timeout=9&sslmode=verify-full&application_name=scim-server"
+        );
+    }
+}

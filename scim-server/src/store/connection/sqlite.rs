@@ -1,0 +1,97 @@
+//! SQLite: a file in WAL mode, synced at each commit.
+
+use std::fmt;
+
+use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::{BigInt, Text};
+use diesel::{Connection as _, SqliteConnection};
+use scim_core::Result;
+
+use super::{Conn, Role};
+use crate::store::error::is_passing;
+use crate::store::statement::statement;
+
+/// The oldest SQLite without the WAL-reset corruption that two connections can meet.
+const OLDEST: (u32, u32, u32) = (3, 51, 3);
+
+/// How often a connection is tried that others keep from being prepared, and the time between.
+const OPENING_TRIES: u32 = 200;
+const OPENING_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);
+
+/// The path of a database file.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct Place {
+    path: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sqlite:{}", self.path)
+    }
+}
+
+impl Place {
+    pub(super) fn new(path: &str) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Opens and prepares a connection, or says why it can't.
+    pub(super) fn open(&self, role: Role) -> std::result::Result<SqliteConnection, String> {
+        let hint = || match std::path::Path::new(&self.path).parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
+                format!("there is no folder \"{}\"", folder.display())
+            }
+            _ => "check that the file and its folder can be written to".to_owned(),
+        };
+        let mut conn = SqliteConnection::establish(&self.path).map_err(|_| hint())?;
+        let prepare = match role {
+            Role::Writer => {
+                "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+                 PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
+                 PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
+            }
+            Role::Reader => {
+                "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
+                 PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
+            }
+        };
+        // Switching a new file to the write-ahead log needs it for itself, and SQLite doesn't wait for
+        // that: when several processes start at once, one switches and the others find it done.
+        let mut tries = 0;
+        while let Err(error) = conn.batch_execute(prepare) {
+            tries += 1;
+            if tries >= OPENING_TRIES || !is_passing(&error) {
+                return Err(format!("{error}; {}", hint()));
+            }
+            std::thread::sleep(OPENING_PAUSE);
+        }
+        Ok(conn)
+    }
+}
+
+/// Checks what durability stands on, and says it; or says what is missing.
+pub(super) fn facts(conn: &mut Conn) -> Result<std::result::Result<String, String>> {
+    let version: Vec<String> = statement("SELECT sqlite_version()").rows::<Text, _>(conn)?;
+    let version = version.into_iter().next().unwrap_or_default();
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or_default());
+    let mut next = || numbers.next().unwrap_or_default();
+    if (next(), next(), next()) < OLDEST {
+        return Ok(Err(format!(
+            "is opened by SQLite {version}, which may corrupt a database that several connections \
+             write to; 3.51.3 or newer is needed"
+        )));
+    }
+    let journal: Vec<String> =
+        statement("SELECT journal_mode FROM pragma_journal_mode").rows::<Text, _>(conn)?;
+    let synchronous: Vec<i64> =
+        statement("SELECT synchronous FROM pragma_synchronous").rows::<BigInt, _>(conn)?;
+    let (journal, synchronous) = (journal.concat(), synchronous.first().copied());
+    if journal != "wal" || synchronous != Some(2) {
+        return Ok(Err(
+            "refuses a write-ahead log that is synced at each commit; is it on a network \
+                       drive?"
+                .to_owned(),
+        ));
+    }
+    Ok(Ok(format!("SQLite {version}, write-ahead log, synced at each commit")))
+}
