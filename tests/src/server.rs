@@ -151,7 +151,10 @@ impl Server {
 
     /// The id of the organization that the first start made.
     pub fn first_organization(&self) -> String {
-        self.command(&["org", "list", "-o", "json"])[0]["id"].as_str().unwrap().to_owned()
+        let organizations = self.command(&["org", "list", "-o", "json"]);
+        let mut organizations = organizations.as_array().unwrap().iter();
+        let first = organizations.find(|organization| organization["name"] == "Default").unwrap();
+        first["id"].as_str().unwrap().to_owned()
     }
 
     /// A token of the first organization.
