@@ -155,6 +155,17 @@ pub trait Transaction {
     /// From the storage.
     fn append(&mut self, event: &Event) -> Result<()>;
 
+    /// Asks that nobody else changes this organization until the transaction ends: for a change that
+    /// rests on more than the rows that it touches, such as all members of a group. To be called first,
+    /// since what was read before may have changed. A store whose writers are alone anyway has nothing to
+    /// do; another may run the closure again.
+    ///
+    /// # Errors
+    /// From the storage; to be passed on.
+    fn alone(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Runs `f` so that its error undoes what `f` did and nothing else.
     ///
     /// # Errors

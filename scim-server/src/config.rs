@@ -15,7 +15,8 @@ use crate::store;
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Common {
-    /// Where the data is: sqlite:PATH or sqlite://PATH [default: sqlite:scim.db]
+    /// Where the data is: sqlite:PATH, or postgres://USER@HOST/DATABASE with libpq's parameters, such as
+    /// ?sslmode=verify-full [default: sqlite:scim.db]
     #[arg(long, global = true, env = "SCIM_DATABASE_URL", value_name = "URL")]
     pub database_url: Option<String>,
     /// A TOML file with settings; keys are the long options with underscores
@@ -30,6 +31,21 @@ pub struct Common {
     /// The DNS server that is asked about claimed domains, like 9.9.9.9:53 [default: the system's]
     #[arg(long, global = true, env = "SCIM_DNS_SERVER", value_name = "ADDRESS")]
     pub dns_server: Option<SocketAddr>,
+    /// Seconds that PostgreSQL has to accept a connection [default: 5]
+    #[arg(long, global = true, env = "SCIM_CONNECT_TIMEOUT", value_name = "SECONDS")]
+    pub connect_timeout: Option<u64>,
+    /// Seconds that PostgreSQL has for a statement; 0: no limit [default: 10]
+    #[arg(long, global = true, env = "SCIM_STATEMENT_TIMEOUT", value_name = "SECONDS")]
+    pub statement_timeout: Option<u64>,
+    /// Seconds that a write waits for what another has locked in PostgreSQL; 0: no limit [default: 5]
+    #[arg(long, global = true, env = "SCIM_LOCK_TIMEOUT", value_name = "SECONDS")]
+    pub lock_timeout: Option<u64>,
+    /// Seconds until PostgreSQL ends a transaction in which nothing happens; 0: no limit [default: 30]
+    #[arg(long, global = true, env = "SCIM_IDLE_TIMEOUT", value_name = "SECONDS")]
+    pub idle_timeout: Option<u64>,
+    /// Seconds that a request waits for a connection to the database, then gets 503 [default: 2]
+    #[arg(long, global = true, env = "SCIM_POOL_WAIT", value_name = "SECONDS")]
+    pub pool_wait: Option<u64>,
 }
 
 /// What serving takes.
@@ -66,6 +82,9 @@ pub struct Serving {
     /// Database connections that read at the same time [default: 4]
     #[arg(long, env = "SCIM_READERS", value_name = "N")]
     pub readers: Option<u32>,
+    /// Database connections that write at the same time; SQLite has one [default: 8]
+    #[arg(long, env = "SCIM_WRITERS", value_name = "N")]
+    pub writers: Option<u32>,
     /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title
     #[arg(long, env = "SCIM_INDEXED", value_name = "TYPE:PATH", value_delimiter = ',')]
     pub indexed: Option<Vec<String>>,
@@ -100,6 +119,12 @@ struct File {
     head_timeout: Option<u64>,
     concurrency: Option<usize>,
     readers: Option<u32>,
+    writers: Option<u32>,
+    connect_timeout: Option<u64>,
+    statement_timeout: Option<u64>,
+    lock_timeout: Option<u64>,
+    idle_timeout: Option<u64>,
+    pool_wait: Option<u64>,
     indexed: Option<Vec<String>>,
     documentation_uri: Option<String>,
 }
@@ -152,6 +177,18 @@ impl Config {
         let url = common.database_url.clone().or(file.database_url);
         let mut store = store::Options::new(url.as_deref().unwrap_or("sqlite:scim.db"));
         store.readers = serving.readers.or(file.readers).unwrap_or(store.readers);
+        store.writers = serving.writers.or(file.writers).unwrap_or(store.writers);
+        let limit = |flag: Option<u64>, file: Option<u64>, default| {
+            flag.or(file).map_or(default, Duration::from_secs)
+        };
+        let default = store.limits;
+        store.limits = store::TimeLimits {
+            connect: limit(common.connect_timeout, file.connect_timeout, default.connect),
+            statement: limit(common.statement_timeout, file.statement_timeout, default.statement),
+            lock: limit(common.lock_timeout, file.lock_timeout, default.lock),
+            idle: limit(common.idle_timeout, file.idle_timeout, default.idle),
+        };
+        store.wait = limit(common.pool_wait, file.pool_wait, store.wait);
         store.token_limit = common.token_limit.or(file.token_limit).unwrap_or(store.token_limit);
         store.indexed = serving.indexed.or(file.indexed).unwrap_or_default();
         let base_path = serving.base_path.or(file.base_path).unwrap_or("/scim/v2".into());
@@ -200,6 +237,7 @@ impl Serving {
             head_timeout: self.head_timeout.or(other.head_timeout),
             concurrency: self.concurrency.or(other.concurrency),
             readers: self.readers.or(other.readers),
+            writers: self.writers.or(other.writers),
             indexed: self.indexed.or(other.indexed),
             failure_limit: self.failure_limit.or(other.failure_limit),
             domain_check_interval: self.domain_check_interval.or(other.domain_check_interval),

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod groups;
 mod index;
+mod locks;
 mod migrate;
 mod narrow;
 mod organizations;
@@ -42,6 +43,7 @@ use scim_core::{Error, Result, Store};
 
 use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
+use locks::Hold;
 use writer::Writer;
 
 /// Where and how to keep the data.
@@ -251,21 +253,59 @@ impl Inner {
                 conn
             }
             #[cfg(feature = "postgres")]
-            Writes::Pooled(_) => {
-                pooled::begin(&self.readers, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?
-            }
+            Writes::Pooled(_) => pooled::begin(&self.readers, pooled::SNAPSHOT)?,
         };
         let done = f(&mut conn);
         conn.batch_execute("COMMIT").map_err(error::of)?;
         done
     }
 
-    /// Runs `f` as if alone; `Ok` only once what it did is durable. May run it again, if it met another.
-    fn write<R>(&self, f: impl FnMut(&mut Conn) -> Result<R>) -> Result<R> {
+    /// Runs `f`; `Ok` only once what it did is durable. May run it again, if it met another. On
+    /// PostgreSQL, `f` locks what it rests on.
+    fn write<R>(
+        &self,
+        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "run once"))]
+        mut f: impl FnMut(&mut Conn) -> Result<R>,
+    ) -> Result<R> {
         match &self.writes {
             Writes::Alone(writer) => writer.write(f),
             #[cfg(feature = "postgres")]
-            Writes::Pooled(pool) => pooled::write(pool, f),
+            Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| f(conn)),
+        }
+    }
+
+    /// Runs `f` as if alone in an organization.
+    fn write_in<R>(
+        &self,
+        tenant: &Tenant,
+        mut f: impl FnMut(&mut DieselTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        match &self.writes {
+            Writes::Alone(writer) => {
+                writer.write(|conn| f(&mut DieselTransaction::new(conn, self, tenant, Hold::Free)))
+            }
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
+                f(&mut DieselTransaction::new(conn, self, tenant, Hold::Organization(turn)))
+            }),
+        }
+    }
+
+    /// Runs `f` as if alone in each organization that it enters.
+    fn write_entering<R>(
+        &self,
+        mut f: impl FnMut(&mut DieselTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let nobody = Tenant::new("");
+        match &self.writes {
+            Writes::Alone(writer) => {
+                writer.write(|conn| f(&mut DieselTransaction::new(conn, self, &nobody, Hold::Free)))
+            }
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| {
+                let hold = Hold::Entered(std::collections::BTreeSet::new());
+                f(&mut DieselTransaction::new(conn, self, &nobody, hold))
+            }),
         }
     }
 }
@@ -278,14 +318,14 @@ impl Store for DieselStore {
         tenant: &Tenant,
         f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant)))
+        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant, Hold::Free)))
     }
 
     fn write<R>(
         &self,
         tenant: &Tenant,
-        mut f: impl FnMut(&mut Self::Tx<'_>) -> Result<R>,
+        f: impl FnMut(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        self.0.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant)))
+        self.0.write_in(tenant, f)
     }
 }

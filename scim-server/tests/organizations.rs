@@ -1,21 +1,17 @@
-//! Organizations on SQLite: the law of memberships, the schema, and what renaming costs.
+//! Organizations in the store: the law of memberships, the schema, and what renaming costs.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod common;
 
 use std::path::Path;
 
+use common::fresh;
 use scim_core::testkit;
-use scim_server::store::{DieselStore, EventFilter, Options};
-
-fn fresh() -> (tempfile::TempDir, DieselStore) {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/scim.db", folder.path().display());
-    let store = DieselStore::open(&Options::new(&url), &testkit::registry()).unwrap();
-    (folder, store)
-}
+use scim_server::store::EventFilter;
 
 #[test]
 fn memberships_are_what_a_naive_model_says() {
-    let (_folder, store) = fresh();
+    let (_place, store) = fresh();
     testkit::memberships_equal_a_model(&store, 40, |org| {
         let filter = EventFilter { after: Some(String::new()), ..EventFilter::default() };
         store.read_records(|tx| tx.events(org, &filter, 100_000)).unwrap()
@@ -51,7 +47,7 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
 
     const FEW: usize = 10;
     const MANY: usize = 100_000;
-    let (_folder, store) = fresh();
+    let (_place, store) = fresh();
     let env = scim_server::env::system();
     let cause = Cause { env: &env, actor: "test", request_id: "r", now: env.clock.now() };
     let (admin, team) = (Tenant::new("org_admin"), Tenant::new("org_team"));

@@ -18,6 +18,7 @@
 
 mod client;
 mod clock;
+mod database;
 mod dns;
 mod people;
 pub mod replay;
@@ -25,6 +26,7 @@ mod server;
 
 pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
+pub use database::{Database, on_postgres, tool};
 pub use dns::{Dns, Say};
 pub use people::Person;
 pub use server::{Server, binary, run};

@@ -1,17 +1,17 @@
 //! The program under test: one process and one database for each test.
 
 use std::fs::File;
-use std::io::Read as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Client, Person};
+use crate::{Client, Database, Person};
 
 /// The binary: `SCIM_SERVER_BIN`, or what cargo built beside these tests.
 pub fn binary() -> PathBuf {
@@ -34,6 +34,7 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Server {
     child: Option<Child>,
     folder: TempDir,
+    database: Arc<Database>,
     address: SocketAddr,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
@@ -51,11 +52,25 @@ impl Server {
     }
 
     pub fn with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::on(Arc::new(Database::fresh()), arguments, environment)
+    }
+
+    /// Another instance on the same database.
+    pub fn beside(&self) -> Self {
+        let environment: Vec<_> =
+            self.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let arguments: Vec<_> = self.arguments.iter().map(String::as_str).collect();
+        Self::on(Arc::clone(&self.database), &arguments, &environment)
+    }
+
+    /// An instance on that database.
+    pub fn on(database: Arc<Database>, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let mut server = Self {
             environment: environment.iter().map(owned).collect(),
             child: None,
             folder: tempfile::tempdir().unwrap(),
+            database,
             address: free_address(),
             arguments: arguments.iter().map(|a| (*a).to_owned()).collect(),
             welcome: String::new(),
@@ -89,11 +104,11 @@ impl Server {
     }
 
     pub fn url(&self) -> String {
-        format!("sqlite:{}", self.database().display())
+        self.database.url().to_owned()
     }
 
-    pub fn database(&self) -> PathBuf {
-        self.folder.path().join("scim.db")
+    pub fn database(&self) -> &Database {
+        &self.database
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -206,18 +221,6 @@ impl Server {
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-    }
-
-    /// All bytes of the database, its write-ahead log included.
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut all = Vec::new();
-        for suffix in ["", "-wal"] {
-            let path = format!("{}{suffix}", self.database().display());
-            if let Ok(mut file) = File::open(path) {
-                file.read_to_end(&mut all).unwrap();
-            }
-        }
-        all
     }
 }
 

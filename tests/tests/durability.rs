@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use scim_tests::{Client, Server, binary, run};
+use scim_tests::{Client, Database, Server, binary, run};
 use serde_json::{Value, json};
 
 fn user(name: &str) -> Value {
@@ -89,13 +89,7 @@ fn r01_an_acknowledged_write_survives_kill_9() {
     let walked = walk(&client, "/Users?count=500&cursor=").len() as u64;
     assert_eq!((found, walked), (total, total));
     server.stop();
-    let check = Command::new("python3")
-        .args(["-c", "import sqlite3,sys; print(sqlite3.connect(sys.argv[1]).execute('pragma integrity_check').fetchone()[0])"])
-        .arg(server.database())
-        .output();
-    if let Ok(check) = check {
-        assert_eq!(String::from_utf8_lossy(&check.stdout).trim(), "ok");
-    }
+    server.database().check_integrity();
 }
 
 fn walk(client: &Client, path: &str) -> Vec<String> {
@@ -219,7 +213,8 @@ fn r07_a_retry_is_safe() {
 fn r08_a_bulk_request_cut_short_leaves_a_prefix_of_whole_operations() {
     // At several moments; at least one of them must fall into the middle.
     let cut: usize = [15, 30, 50, 80, 120].into_iter().filter(|ms| cut_short(*ms)).count();
-    assert!(cut > 0, "no request was cut short");
+    // On a slow machine, or database, the middle comes later.
+    assert!(cut > 0 || [250, 500, 1000].into_iter().any(cut_short), "no request was cut short");
 }
 
 /// Kills the server so many milliseconds into a bulk request; tells whether a part of it was done.
@@ -303,22 +298,19 @@ fn r16_the_time_of_change_never_goes_back() {
 
 #[test]
 fn r17_processes_that_start_at_once_migrate_once_and_newer_schemas_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite:{}/scim.db", folder.path().display());
-    let children: Vec<_> = (0..4)
+    let database = Database::fresh();
+    let url = database.url();
+    let children: Vec<_> = (0..10)
         .map(|_| {
             let mut command = Command::new(binary());
-            command.args(["migrate", "--database-url", &url]).stdout(Stdio::null()).spawn().unwrap()
+            command.args(["migrate", "--database-url", url]).stdout(Stdio::null()).spawn().unwrap()
         })
         .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
-    let sql = "import sqlite3,sys; c=sqlite3.connect(sys.argv[1]); c.execute(\"insert into __diesel_schema_migrations(version) values('99991231000000')\"); c.commit()";
-    let path = folder.path().join("scim.db");
-    let changed = Command::new("python3").args(["-c", sql]).arg(path).status().unwrap();
-    assert!(changed.success());
-    let refused = run(&["migrate", "--database-url", &url]);
+    database.sql("INSERT INTO __diesel_schema_migrations (version) VALUES ('99991231000000')");
+    let refused = run(&["migrate", "--database-url", url]);
     assert_eq!(refused.status.code(), Some(1));
     let text = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(text.contains("newer than this program"), "{text}");

@@ -172,7 +172,7 @@ fn s08_passwords_are_kept_as_hashes_only() {
     client.filter("/Users", "password sw \"canary\"").refuses(400, "invalidFilter");
     client.get("/Users?sortBy=password").refuses(400, "invalidValue");
     seen += &server.log();
-    let bytes = server.bytes();
+    let bytes = server.database().bytes();
     let there = |needle: &str| bytes.windows(needle.len()).any(|w| w == needle.as_bytes());
     assert!(!seen.contains("canary") && !there("canary"));
     assert!(!seen.contains("argon2") && there("$argon2id$"));
@@ -315,7 +315,7 @@ fn s15_secrets_are_shown_once_and_kept_as_digests() {
     assert!(secret.ends_with(listed[1]["ends_in"].as_str().unwrap()));
     let first = server.first_token();
     server.stop();
-    let bytes = server.bytes();
+    let bytes = server.database().bytes();
     for needle in [secret.as_bytes(), &secret.as_bytes()[5..], first.as_bytes()] {
         assert!(!bytes.windows(needle.len()).any(|w| w == needle));
     }

@@ -26,6 +26,14 @@ pub enum MemberChange {
     Replace(Vec<MemberRef>),
 }
 
+impl MemberChange {
+    /// Whether it is about the members that it names, whoever else is in the group.
+    #[must_use]
+    pub fn is_of_named(&self) -> bool {
+        matches!(self, Self::Add(_) | Self::Remove(_))
+    }
+}
+
 /// A member as a client names it. What it is, the store knows better.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRef {

@@ -105,6 +105,8 @@ where
         for batch in units.chunks(BATCH) {
             // The closure may run again: what it decides goes into fresh values each time.
             let (said, failures) = self.change(call.caller, |tx| {
+                // Two bulk requests with the same resources in another order would wait for each other.
+                tx.alone()?;
                 let (mut said, mut failures) = (Vec::new(), failed.clone());
                 for unit in batch {
                     let so_far = errors + count_errors(&said);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::members::Delta;
+use super::precondition::Precondition;
 use super::route::no_such;
 use super::write::{Action, Outcome, Write};
 use super::{Call, Inner};
@@ -39,15 +40,26 @@ impl<S, D> Inner<S, D> {
         if let Action::Create(checked) = action {
             return self.execute_create(tx, call, kind, id, checked, dialect);
         }
+        let alone = match action {
+            Action::Create(_) | Action::Delete => true,
+            // Its name, or all of its members.
+            Action::Replace(_) => kind.has_members(),
+            Action::Patch(patch) => kind.has_members() && !patch.is_empty(),
+        };
+        if alone {
+            tx.alone()?;
+        }
         let old = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
         precondition.check_write(old.version())?;
         match action {
             Action::Create(_) | Action::Delete => self.execute_delete(tx, call, old),
             Action::Replace(input) => {
                 let checked = kind.check(input.clone(), Intent::Replace(&old), dialect)?;
-                self.execute_replace(tx, call, old, checked, dialect)
+                self.execute_replace(tx, call, (old, precondition), checked, dialect)
             }
-            Action::Patch(patch) => self.execute_patch(tx, call, old, patch, dialect),
+            Action::Patch(patch) => {
+                self.execute_patch(tx, call, (old, precondition), patch, dialect)
+            }
         }
     }
 
@@ -63,6 +75,10 @@ impl<S, D> Inner<S, D> {
     where
         D: Directory<T>,
     {
+        if kind.has_members() {
+            // Its name may match an organization, and it may hold groups.
+            tx.alone()?;
+        }
         let Checked { document, secrets, members } = checked.clone();
         let times = (call.now, call.now);
         let new =
@@ -71,6 +87,7 @@ impl<S, D> Inner<S, D> {
             if error.kind() == Kind::Uniqueness
                 && let Some(old) = returning(tx, kind, &new, dialect)?
             {
+                let old = (old, &Precondition::default());
                 return self.execute_replace(tx, call, old, checked.clone(), dialect);
             }
             return Err(error);
@@ -94,7 +111,7 @@ impl<S, D> Inner<S, D> {
         &self,
         tx: &mut T,
         call: Call<'_>,
-        old: Resource,
+        old: (Resource, &Precondition),
         checked: Checked,
         dialect: &mut Dialect,
     ) -> Result<Outcome>
@@ -116,7 +133,7 @@ impl<S, D> Inner<S, D> {
         &self,
         tx: &mut T,
         call: Call<'_>,
-        old: Resource,
+        (old, precondition): (Resource, &Precondition),
         patch: &Patch,
         dialect: &mut Dialect,
     ) -> Result<Outcome>
@@ -128,12 +145,13 @@ impl<S, D> Inner<S, D> {
         };
         if patch.is_empty() {
             let delta = change_members(tx, &old, dialect)?;
-            return self.store_members_change(tx, call, old, &delta, dialect);
+            return self.store_members_change(tx, call, (old, precondition), &delta, dialect);
         }
         let kind = Arc::clone(old.kind());
         let (mut document, mut secrets) = (old.document()?.clone(), old.secrets().clone());
         patch.apply(&mut document, &mut secrets, &kind, dialect)?;
         let checked = kind.check(document, Intent::Patch(&old), dialect)?;
+        let old = (old, precondition);
         self.store_change(tx, call, old, (checked.document, secrets), dialect, change_members)
     }
 
@@ -144,7 +162,7 @@ impl<S, D> Inner<S, D> {
         &self,
         tx: &mut T,
         call: Call<'_>,
-        old: Resource,
+        (old, precondition): (Resource, &Precondition),
         (document, secrets): (Map<String, Value>, Map<String, Value>),
         dialect: &mut Dialect,
         change_members: impl FnOnce(&mut T, &Resource, &mut Dialect) -> Result<Delta>,
@@ -155,7 +173,7 @@ impl<S, D> Inner<S, D> {
         let changed = changed_names(old.document()?, &document);
         if changed.is_empty() && secrets == *old.secrets() {
             let delta = change_members(tx, &old, dialect)?;
-            return self.store_members_change(tx, call, old, &delta, dialect);
+            return self.store_members_change(tx, call, (old, precondition), &delta, dialect);
         }
         let new = Resource::new(
             Arc::clone(old.kind()),
@@ -175,11 +193,13 @@ impl<S, D> Inner<S, D> {
         Ok(Outcome { resource: new })
     }
 
+    /// The version is raised last: whoever changes other members of the same group waits from there to
+    /// the commit only.
     fn store_members_change<T: Transaction>(
         &self,
         tx: &mut T,
         call: Call<'_>,
-        old: Resource,
+        (old, precondition): (Resource, &Precondition),
         delta: &Delta,
         dialect: &mut Dialect,
     ) -> Result<Outcome>
@@ -189,7 +209,13 @@ impl<S, D> Inner<S, D> {
         if delta.is_empty() {
             return Ok(Outcome { resource: old });
         }
+        self.review_members(tx, call, &old, delta)?;
+        let mut detail = json!({});
+        delta.describe(&mut detail);
+        self.tell(tx, call, &old, "members_changed", detail, dialect)?;
         let version = tx.touch(old.kind(), old.id(), call.now)?;
+        // Others may have raised it since it was looked at.
+        precondition.check_write(version.previous())?;
         let stored = Stored {
             id: old.id().clone(),
             version,
@@ -198,12 +224,7 @@ impl<S, D> Inner<S, D> {
             text: old.text().to_owned(),
             secrets: old.secrets().clone(),
         };
-        let new = Resource::from_stored(Arc::clone(old.kind()), stored);
-        self.review_members(tx, call, &new, delta)?;
-        let mut detail = json!({});
-        delta.describe(&mut detail);
-        self.tell(tx, call, &new, "members_changed", detail, dialect)?;
-        Ok(Outcome { resource: new })
+        Ok(Outcome { resource: Resource::from_stored(Arc::clone(old.kind()), stored) })
     }
 
     fn review<T: Transaction>(&self, tx: &mut T, call: Call<'_>, change: &Change<'_>) -> Result<()>

@@ -164,6 +164,9 @@ impl<S, D> Inner<S, D> {
         dialect: &mut Dialect,
     ) -> Result<Delta> {
         let mut delta = Delta::default();
+        if !changes.iter().all(MemberChange::is_of_named) {
+            tx.alone()?;
+        }
         for change in changes {
             match change {
                 MemberChange::Add(refs) => {

@@ -61,7 +61,6 @@ pub(super) fn is_passing(error: &DieselError) -> bool {
 /// Whether the transaction met another one: run again, it may succeed. On PostgreSQL a row that appeared
 /// between a look and an insert is such a case, since values that clients choose are inserted with
 /// `ON CONFLICT DO NOTHING`.
-#[cfg(feature = "postgres")]
 pub(super) fn is_conflict(error: &Error) -> bool {
     let source = std::error::Error::source(error).and_then(|e| e.downcast_ref::<DieselError>());
     match source {

@@ -7,14 +7,15 @@ use scim_core::path::AttrPath;
 use scim_core::resource::Resource;
 use scim_core::schema::{AttrRef, Registry, ResourceType, Type};
 use scim_core::store::{Tenant, UniqueKey, unique_keys};
-use scim_core::{Kind, Result, text};
+use scim_core::{Error, Kind, Result, text};
 use serde_json::Value;
 
 use super::connection::Conn;
 use super::error::OpenError;
+use super::locks::{Hold, lock, stop_writes};
 use super::statement::statement;
 use super::transaction::DieselTransaction;
-use super::{Inner, setting};
+use super::{Inner, Writes, setting};
 
 /// What identity providers look people up by.
 const STANDARD: [&str; 15] = [
@@ -132,21 +133,61 @@ pub(super) fn operand_key(operand: &Operand) -> Option<String> {
     }
 }
 
-/// The unique values of a resource as rows.
-pub(super) fn unique_rows(resource: &Resource) -> Result<Vec<UniqueKey>> {
-    unique_keys(resource)
-}
-
 impl Inner {
+    /// The unique values of a resource as rows.
+    pub(super) fn unique_rows(&self, resource: &Resource) -> Result<Vec<UniqueKey>> {
+        let keys = unique_keys(resource)?;
+        for key in &keys {
+            self.require_short(&key.path, &key.key)?;
+        }
+        Ok(keys)
+    }
+
+    /// The values of a resource that it can be looked up by, as rows.
+    pub(super) fn key_rows(&self, resource: &Resource) -> Result<BTreeSet<Key>> {
+        let keys = self.plan.keys(resource)?;
+        for (path, key) in &keys {
+            self.require_short(path, key)?;
+        }
+        Ok(keys)
+    }
+
+    /// # Errors
+    /// [`Kind::InvalidValue`] for a value that the database can't index.
+    pub(super) fn require_short(&self, path: &str, key: &str) -> Result<()> {
+        match self.longest_key() {
+            Some(longest) if key.len() > longest => Err(Error::invalid_value(format!(
+                "\"{path}\" can be searched for, and its values may have {longest} bytes for that"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// A row of PostgreSQL's indexes has 2,704 bytes, and ids stand in it too.
+    fn longest_key(&self) -> Option<usize> {
+        match &self.writes {
+            Writes::Alone(_) => None,
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => Some(2_000),
+        }
+    }
+
     /// Writes the key tables anew if they were written by another plan.
     pub(super) fn reindex_if_planned_anew(&self) -> Result<()> {
         let plan = self.plan.describe();
-        let there = self.read(|conn| setting(conn, PLAN_SETTING))?;
-        if there.as_deref() == Some(plan.as_str()) {
+        let is_there = |there: &Option<String>| there.as_deref() == Some(plan.as_str());
+        if is_there(&self.read(|conn| setting(conn, PLAN_SETTING))?) {
             return Ok(());
         }
         self.write(|conn| {
+            lock(conn, "setting", PLAN_SETTING)?;
+            let there = setting(conn, PLAN_SETTING)?;
+            if is_there(&there) {
+                // Another instance was faster.
+                return Ok(());
+            }
             if there.is_some() {
+                stop_writes(conn)?;
                 log::info!("the indexed attributes have changed: indexing anew");
                 self.reindex(conn)?;
             }
@@ -167,7 +208,7 @@ impl Inner {
             statement("SELECT id FROM organizations").rows::<Text, _>(conn)?;
         for organization in organizations {
             let tenant = Tenant::new(&organization);
-            let mut tx = DieselTransaction::new(conn, self, &tenant);
+            let mut tx = DieselTransaction::new(conn, self, &tenant, Hold::Free);
             for kind in self.registry.types() {
                 let mut after = String::new();
                 loop {
@@ -175,7 +216,7 @@ impl Inner {
                     let Some(last) = page.last() else { break };
                     after = last.id().to_string();
                     for resource in &page {
-                        for (attr, key) in self.plan.keys(resource)? {
+                        for (attr, key) in self.key_rows(resource)? {
                             tx.insert_key(resource, &attr, &key)?;
                         }
                     }

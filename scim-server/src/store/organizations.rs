@@ -9,6 +9,7 @@ use scim_core::org::{Cause, DomainPolicy, OrgKind, Organization, Plan, Records a
 use scim_core::store::Tenant;
 
 use super::error::of;
+use super::locks::{Hold, lock};
 use super::tables::attempts;
 use super::{DieselStore, DieselTransaction};
 use crate::secrets::random_id;
@@ -34,7 +35,7 @@ impl DieselStore {
         f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
     ) -> Result<R> {
         let nobody = Tenant::new("");
-        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
+        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody, Hold::Free)))
     }
 
     /// Runs `f` as if alone, over all organizations. `Ok` only once what it did is durable. May run it
@@ -44,10 +45,9 @@ impl DieselStore {
     /// What `f` returns.
     pub fn write_records<R>(
         &self,
-        mut f: impl FnMut(&mut DieselTransaction<'_>) -> Result<R>,
+        f: impl FnMut(&mut DieselTransaction<'_>) -> Result<R>,
     ) -> Result<R> {
-        let nobody = Tenant::new("");
-        self.0.write(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody)))
+        self.0.write_entering(f)
     }
 
     /// Makes a regular organization without an owner.
@@ -98,6 +98,8 @@ impl DieselStore {
     ) -> Result<bool> {
         let id = random_id()?;
         self.0.write(|conn| {
+            // Tries of one subject are counted one after the other.
+            lock(conn, "attempts", subject)?;
             diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
                 .filter(attempts::at.lt(since.as_millisecond()))
                 .execute(conn)

@@ -8,11 +8,18 @@ use diesel::r2d2::{Pool, PooledConnection};
 use scim_core::{Error, Result};
 
 use super::connection::{Conn, Manager, is_broken};
-use super::error::of;
+use super::error::{is_conflict, of};
+use super::locks::{Turn, lock_of};
 
 /// How often a write that met another one is run again, and the longest pause before the first time.
 const RETRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// Each statement sees what was committed before it; what must not change meanwhile is locked.
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// All statements see what was committed before the first.
+pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Fails if a statement of the transaction did: PostgreSQL takes a COMMIT then, and rolls back.
 const COMMIT: &str = "SELECT 1; COMMIT";
@@ -27,52 +34,84 @@ pub(super) fn begin(pool: &Pool<Manager>, begin: &str) -> Result<PooledConnectio
         match conn.batch_execute(begin) {
             Ok(()) => return Ok(conn),
             Err(_) if left > 0 && is_broken(&mut conn) => left -= 1,
-            Err(error) => return Err(of(error)),
+            Err(error) => {
+                // A lock that could not be had leaves a transaction behind.
+                let _ = conn.batch_execute("ROLLBACK");
+                return Err(of(error));
+            }
         }
     }
 }
 
-/// Runs `f` in a transaction; again, if that met another one.
+/// Runs `f` in a transaction; again, if that met another one. With an organization it shares the
+/// organization's lock, unless it asks to be alone.
 pub(super) fn write<R>(
     pool: &Pool<Manager>,
-    mut f: impl FnMut(&mut Conn) -> Result<R>,
+    organization: Option<&str>,
+    mut f: impl FnMut(&mut Conn, &Turn) -> Result<R>,
 ) -> Result<R> {
-    let mut tries = 0;
+    let (mut tries, mut turn) = (0, Turn::default());
     loop {
-        match once(pool, &mut f) {
-            Err(error) if super::error::is_conflict(&error) => {
+        let start = match organization {
+            None => BEGIN.to_owned(),
+            // A number is all that is spliced in.
+            Some(org) if turn.is_alone() => {
+                format!("{BEGIN}; SELECT pg_advisory_xact_lock({})", lock_of("org", org))
+            }
+            Some(org) => {
+                format!("{BEGIN}; SELECT pg_advisory_xact_lock_shared({})", lock_of("org", org))
+            }
+        };
+        match once(pool, &start, &turn, &mut f) {
+            _ if turn.wants_alone.get() => {
+                turn = Turn::default();
+                turn.alone.set(true);
+            }
+            Err(error) if turn.met_another.get() || is_conflict(&error) => {
                 if tries == RETRIES {
                     return Err(Error::busy("Too many changes at the same time; try again")
                         .with_source(error));
                 }
                 std::thread::sleep(jittered(PAUSE * 2_u32.pow(tries)));
                 tries += 1;
+                turn.met_another.set(false);
             }
             done => return done,
         }
     }
 }
 
-fn once<R>(pool: &Pool<Manager>, f: &mut impl FnMut(&mut Conn) -> Result<R>) -> Result<R> {
-    let mut conn = begin(pool, "BEGIN ISOLATION LEVEL SERIALIZABLE")?;
-    match catch_unwind(AssertUnwindSafe(|| f(&mut conn))) {
+fn once<R>(
+    pool: &Pool<Manager>,
+    start: &str,
+    turn: &Turn,
+    f: &mut impl FnMut(&mut Conn, &Turn) -> Result<R>,
+) -> Result<R> {
+    let mut conn = begin(pool, start)?;
+    let done = match catch_unwind(AssertUnwindSafe(|| f(&mut conn, turn))) {
+        Ok(Ok(_)) if turn.wants_alone.get() || turn.met_another.get() => {
+            Err(Error::busy("The change met another one; try again"))
+        }
+        Ok(done) => done,
+        Err(panic) => {
+            let _ = conn.batch_execute("ROLLBACK");
+            resume_unwind(panic)
+        }
+    };
+    match done {
         // Whether a commit that fails has happened is not known, so it isn't tried again, unless the
         // database says that it met another one.
-        Ok(Ok(value)) => match conn.batch_execute(COMMIT) {
+        Ok(value) => match conn.batch_execute(COMMIT) {
             Ok(()) => Ok(value),
             Err(error) => {
                 let _ = conn.batch_execute("ROLLBACK");
                 Err(of(error))
             }
         },
-        Ok(Err(error)) => {
+        Err(error) => {
             // If there is no way back, the connection is broken, and is not used again.
             let _ = conn.batch_execute("ROLLBACK");
             Err(error)
-        }
-        Err(panic) => {
-            let _ = conn.batch_execute("ROLLBACK");
-            resume_unwind(panic)
         }
     }
 }

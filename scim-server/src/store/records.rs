@@ -3,6 +3,7 @@
 mod rows;
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
     Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
@@ -13,7 +14,9 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::error::of;
+use super::locks::Hold;
 use super::search::integer;
+use super::statement::{Statement, statement};
 use super::tables::{
     accounts, bindings, credentials, domains, grants, group_names, link_codes, members,
     organizations, roles, sso_settings, team_members, teams,
@@ -35,6 +38,11 @@ macro_rules! put {
     }};
 }
 
+/// The columns of [`AccountRow`], and the beginning of a condition.
+const ACCOUNT: &str = "SELECT id, email, key, name, password, created FROM accounts WHERE ";
+type AccountColumns =
+    (Text, Nullable<Text>, Nullable<Text>, Nullable<Text>, Nullable<Text>, BigInt);
+
 fn all<Row, Record>(rows: QueryResult<Vec<Row>>) -> Result<Vec<Record>>
 where
     Record: TryFrom<Row, Error = Error>,
@@ -55,6 +63,7 @@ fn from<T: AsRef<str>>(after: Option<T>) -> String {
 
 impl Records for DieselTransaction<'_> {
     fn within<R>(&mut self, org: &Tenant, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
+        self.enter(org)?;
         let before = std::mem::replace(&mut self.tenant, org.clone());
         let done = f(self);
         self.tenant = before;
@@ -62,6 +71,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>> {
+        self.enter(id)?;
         one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))
     }
 
@@ -74,6 +84,10 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
+        self.enter_alone(&organization.id)?;
+        if let Some(link) = &organization.link {
+            self.enter(&link.admin)?;
+        }
         put!(
             self,
             organizations::table,
@@ -83,6 +97,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
+        self.enter_alone(id)?;
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(
@@ -103,6 +118,7 @@ impl Records for DieselTransaction<'_> {
         after: Option<&Tenant>,
         limit: usize,
     ) -> Result<Vec<Organization>> {
+        self.enter(admin)?;
         all(organizations::table
             .filter(organizations::admin.eq(admin.as_str()))
             .filter(organizations::id.gt(from(after.map(Tenant::as_str))))
@@ -112,6 +128,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn linked_by_name(&mut self, admin: &Tenant, key: &str) -> Result<Option<Organization>> {
+        self.enter(admin)?;
         one(organizations::table
             .filter(organizations::admin.eq(admin.as_str()))
             .filter(organizations::scim_key.eq(key))
@@ -119,7 +136,11 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool> {
+        self.be_alone()?;
         let org = self.tenant.as_str().to_owned();
+        if let Some(key) = key {
+            self.store.require_short("displayName", key)?;
+        }
         if let Some(key) = key
             && self.group_named(key)?.is_some_and(|holder| holder != *group)
         {
@@ -196,11 +217,11 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn account(&mut self, id: &Id) -> Result<Option<Account>> {
-        one(accounts::table.find(id.as_str()).first::<AccountRow>(self.conn))
+        self.one_account(statement(ACCOUNT).sql("id = ").text(id.as_str()))
     }
 
     fn account_known_by(&mut self, key: &str) -> Result<Option<Account>> {
-        one(accounts::table.filter(accounts::key.eq(key)).first::<AccountRow>(self.conn))
+        self.one_account(statement(ACCOUNT).sql("key = ").text(key))
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {
@@ -248,11 +269,13 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_binding(&mut self, binding: &Binding) -> Result<()> {
+        self.enter(&binding.org)?;
         let key = (binding.org.as_str(), binding.user.as_str());
         put!(self, bindings::table, key, BindingRow::from(binding))
     }
 
     fn remove_binding(&mut self, user: &Id) -> Result<()> {
+        self.be_alone()?;
         diesel::delete(bindings::table.find((self.tenant.as_str(), user.as_str())))
             .execute(self.conn)
             .map_err(of)
@@ -260,6 +283,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
+        self.enter(org)?;
         all(grants::table
             .filter(grants::org.eq(org.as_str()))
             .filter(grants::account_id.eq(account.as_str()))
@@ -273,6 +297,7 @@ impl Records for DieselTransaction<'_> {
         after: Option<&Id>,
         limit: usize,
     ) -> Result<Vec<Grant>> {
+        self.enter(org)?;
         let after = from(after.map(Id::as_str));
         let last: Option<String> = grants::table
             .filter(grants::org.eq(org.as_str()))
@@ -301,11 +326,13 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_grant(&mut self, grant: &Grant) -> Result<()> {
+        self.enter_alone(&grant.org)?;
         let key = (grant.org.as_str(), grant.account.as_str(), grant.source.word());
         put!(self, grants::table, key, GrantRow::from(grant))
     }
 
     fn remove_grant(&mut self, org: &Tenant, account: &Id, source: &Source) -> Result<()> {
+        self.enter_alone(org)?;
         diesel::delete(grants::table.find((org.as_str(), account.as_str(), source.word())))
             .execute(self.conn)
             .map_err(of)
@@ -313,6 +340,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn role(&mut self, org: &Tenant, account: &Id) -> Result<Option<Role>> {
+        self.enter(org)?;
         let role: Option<String> = roles::table
             .find((org.as_str(), account.as_str()))
             .select(roles::role)
@@ -323,6 +351,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>> {
+        self.enter(org)?;
         let rows: Vec<RoleRow> = roles::table
             .filter(roles::org.eq(org.as_str()))
             .order(roles::account_id)
@@ -337,6 +366,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_role(&mut self, org: &Tenant, account: &Id, role: Role) -> Result<()> {
+        self.enter_alone(org)?;
         let key = (org.as_str(), account.as_str());
         if role == Role::Member {
             diesel::delete(roles::table.find(key)).execute(self.conn).map_err(of)?;
@@ -351,10 +381,18 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn code_by_digest(&mut self, digest: &str) -> Result<Option<LinkingCode>> {
-        one(link_codes::table.filter(link_codes::digest.eq(digest)).first::<CodeRow>(self.conn))
+        self.entered(
+            |tx| {
+                one(link_codes::table
+                    .filter(link_codes::digest.eq(digest))
+                    .first::<CodeRow>(tx.conn))
+            },
+            |code: &Option<LinkingCode>| code.iter().map(|code| code.org.clone()).collect(),
+        )
     }
 
     fn codes(&mut self, org: &Tenant) -> Result<Vec<LinkingCode>> {
+        self.enter(org)?;
         all(link_codes::table
             .filter(link_codes::org.eq(org.as_str()))
             .order(link_codes::id)
@@ -362,11 +400,13 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_code(&mut self, code: &LinkingCode) -> Result<()> {
+        self.enter_alone(&code.org)?;
         let key = (code.org.as_str(), code.id.as_str());
         put!(self, link_codes::table, key, CodeRow::from(code))
     }
 
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>> {
+        self.enter(org)?;
         all(domains::table
             .filter(domains::org.eq(org.as_str()))
             .order(domains::id)
@@ -374,18 +414,25 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn claims_on(&mut self, name: &DomainName) -> Result<Vec<ClaimedDomain>> {
-        all(domains::table
-            .filter(domains::name.eq(name.as_str()))
-            .order((domains::org, domains::id))
-            .load::<DomainRow>(self.conn))
+        self.entered(
+            |tx| {
+                all(domains::table
+                    .filter(domains::name.eq(name.as_str()))
+                    .order((domains::org, domains::id))
+                    .load::<DomainRow>(tx.conn))
+            },
+            |claims: &Vec<ClaimedDomain>| claims.iter().map(|claim| claim.org.clone()).collect(),
+        )
     }
 
     fn put_domain(&mut self, domain: &ClaimedDomain) -> Result<()> {
+        self.enter_alone(&domain.org)?;
         let key = (domain.org.as_str(), domain.id.as_str());
         put!(self, domains::table, key, DomainRow::from(domain))
     }
 
     fn remove_domain(&mut self, org: &Tenant, id: &Id) -> Result<()> {
+        self.enter_alone(org)?;
         diesel::delete(domains::table.find((org.as_str(), id.as_str())))
             .execute(self.conn)
             .map_err(of)
@@ -393,6 +440,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn sso(&mut self, org: &Tenant) -> Result<Option<SsoSettings>> {
+        self.enter(org)?;
         let body: Option<String> = sso_settings::table
             .find(org.as_str())
             .select(sso_settings::body)
@@ -403,6 +451,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_sso(&mut self, org: &Tenant, settings: Option<&SsoSettings>) -> Result<()> {
+        self.enter_alone(org)?;
         diesel::delete(sso_settings::table.find(org.as_str())).execute(self.conn).map_err(of)?;
         if let Some(settings) = settings {
             let body = serde_json::to_string(settings).map_err(Error::internal)?;
@@ -415,6 +464,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn teams(&mut self, org: &Tenant) -> Result<Vec<Team>> {
+        self.enter(org)?;
         all(teams::table
             .filter(teams::org.eq(org.as_str()))
             .order(teams::id)
@@ -422,6 +472,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn team_named(&mut self, org: &Tenant, key: &str) -> Result<Option<Team>> {
+        self.enter(org)?;
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::key.eq(key))
@@ -429,6 +480,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn team_of(&mut self, org: &Tenant, group: &Id) -> Result<Option<Team>> {
+        self.enter(org)?;
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::group_id.eq(group.as_str()))
@@ -436,11 +488,13 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_team(&mut self, team: &Team) -> Result<()> {
+        self.enter_alone(&team.org)?;
         let key = (team.org.as_str(), team.id.as_str());
         put!(self, teams::table, key, TeamRow::from(team))
     }
 
     fn remove_team(&mut self, org: &Tenant, id: &Id) -> Result<()> {
+        self.enter_alone(org)?;
         diesel::delete(
             team_members::table
                 .filter(team_members::org.eq(org.as_str()))
@@ -455,6 +509,7 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<Id>> {
+        self.enter(org)?;
         let found: Vec<String> = team_members::table
             .filter(team_members::org.eq(org.as_str()))
             .filter(team_members::team_id.eq(team.as_str()))
@@ -472,6 +527,7 @@ impl Records for DieselTransaction<'_> {
         account: &Id,
         member: bool,
     ) -> Result<bool> {
+        self.enter_alone(org)?;
         let key = (org.as_str(), team.as_str(), account.as_str());
         if !member {
             let gone =
@@ -495,6 +551,36 @@ impl Records for DieselTransaction<'_> {
 }
 
 impl DieselTransaction<'_> {
+    /// An account, which no other transaction changes from then on if this one may.
+    fn one_account(&mut self, sql: Statement) -> Result<Option<Account>> {
+        let rows: Vec<AccountRow> =
+            self.for_change_by_all(sql).rows::<AccountColumns, _>(self.conn)?;
+        rows.into_iter().next().map(Account::try_from).transpose()
+    }
+
+    /// What is found without knowing whose it is: looked up again once the organizations are entered that
+    /// it belongs to.
+    fn entered<T: PartialEq>(
+        &mut self,
+        find: impl Fn(&mut Self) -> Result<T>,
+        owners: impl Fn(&T) -> Vec<Tenant>,
+    ) -> Result<T> {
+        let mut found = find(self)?;
+        if !matches!(self.hold, Hold::Entered(_)) {
+            return Ok(found);
+        }
+        loop {
+            for owner in owners(&found) {
+                self.enter(&owner)?;
+            }
+            let again = find(self)?;
+            if again == found {
+                return Ok(found);
+            }
+            found = again;
+        }
+    }
+
     /// Claims of all organizations that were not checked since then, the longest waiting first.
     ///
     /// # Errors
@@ -518,6 +604,11 @@ impl DieselTransaction<'_> {
     /// # Errors
     /// From the database.
     pub(crate) fn domain_of_id(&mut self, id: &Id) -> Result<Option<ClaimedDomain>> {
-        one(domains::table.filter(domains::id.eq(id.as_str())).first::<DomainRow>(self.conn))
+        self.entered(
+            |tx| {
+                one(domains::table.filter(domains::id.eq(id.as_str())).first::<DomainRow>(tx.conn))
+            },
+            |claim: &Option<ClaimedDomain>| claim.iter().map(|claim| claim.org.clone()).collect(),
+        )
     }
 }

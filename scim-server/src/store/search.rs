@@ -234,11 +234,13 @@ impl DieselTransaction<'_> {
     }
 
     fn count_of(&mut self, kind: &ResourceType) -> Result<usize> {
-        let n = statement("SELECT n FROM resource_counts WHERE org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND kind = ")
-            .text(&kind.name)
-            .count(self.conn)?;
+        let n = statement(
+            "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM resource_counts WHERE org = ",
+        )
+        .text(self.tenant.as_str())
+        .sql(" AND kind = ")
+        .text(&kind.name)
+        .count(self.conn)?;
         Ok(usize::try_from(n).unwrap_or_default())
     }
 }

@@ -231,6 +231,7 @@ impl DieselTransaction<'_> {
     /// # Errors
     /// From the database.
     pub fn tokens(&mut self, organization: &Tenant) -> Result<Vec<Token>> {
+        self.enter(organization)?;
         let rows: Vec<Row> = select()
             .sql(" WHERE org = ")
             .text(organization.as_str())

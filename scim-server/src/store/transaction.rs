@@ -18,7 +18,8 @@ use serde_json::Map;
 use super::Inner;
 use super::connection::Conn;
 use super::error::of;
-use super::index::{Key, unique_rows};
+use super::index::Key;
+use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
 
@@ -30,6 +31,7 @@ pub struct DieselTransaction<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) store: &'a Inner,
     pub(super) tenant: Tenant,
+    pub(super) hold: Hold<'a>,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
 }
@@ -75,8 +77,13 @@ fn version_of(version: Version) -> Result<i64> {
 }
 
 impl<'a> DieselTransaction<'a> {
-    pub(super) fn new(conn: &'a mut Conn, store: &'a Inner, tenant: &Tenant) -> Self {
-        Self { conn, store, tenant: tenant.clone(), ended: false }
+    pub(super) fn new(
+        conn: &'a mut Conn,
+        store: &'a Inner,
+        tenant: &Tenant,
+        hold: Hold<'a>,
+    ) -> Self {
+        Self { conn, store, tenant: tenant.clone(), hold, ended: false }
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -153,12 +160,9 @@ impl<'a> DieselTransaction<'a> {
 
     /// Writes the difference between the keys of two states.
     fn exchange_keys(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
-        let plan = &self.store.plan;
-        let keys = |resource: Option<&Resource>| match resource {
-            None => Ok(BTreeSet::new()),
-            Some(resource) => plan.keys(resource),
-        };
-        let (before, after): (BTreeSet<Key>, BTreeSet<Key>) = (keys(old)?, keys(new)?);
+        let before = old.map(|old| self.store.plan.keys(old)).transpose()?.unwrap_or_default();
+        let after: BTreeSet<Key> =
+            new.map(|new| self.store.key_rows(new)).transpose()?.unwrap_or_default();
         if let Some(old) = old {
             for (attr, key) in before.difference(&after) {
                 self.delete_key(old, attr, key)?;
@@ -173,8 +177,10 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn exchange_unique(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
-        let before = old.map(unique_rows).transpose()?.unwrap_or_default();
-        let after = new.map(unique_rows).transpose()?.unwrap_or_default();
+        let store = self.store;
+        let rows = |resource: &Resource| store.unique_rows(resource);
+        let before = old.map(rows).transpose()?.unwrap_or_default();
+        let after = new.map(rows).transpose()?.unwrap_or_default();
         let has = |list: &[UniqueKey], key: &UniqueKey| {
             list.iter().any(|k| k.path == key.path && k.key == key.key)
         };
@@ -192,13 +198,16 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn count(&mut self, kind: &ResourceType, by: i64) -> Result<()> {
-        statement("INSERT INTO resource_counts (org, kind, n) VALUES (")
+        statement("INSERT INTO resource_counts (org, kind, part, n) VALUES (")
             .text(self.tenant.as_str())
             .sql(", ")
             .text(&kind.name)
+            // Those who write at the same time, each on a connection of its own, mostly take different ones.
+            .sql(", ")
+            .per_backend("0", "pg_backend_pid() % 16")
             .sql(", ")
             .integer(by)
-            .sql(") ON CONFLICT (org, kind) DO UPDATE SET n = resource_counts.n + excluded.n")
+            .sql(") ON CONFLICT (org, kind, part) DO UPDATE SET n = resource_counts.n + excluded.n")
             .execute(self.conn)
             .map(drop)
     }
@@ -311,11 +320,15 @@ impl Transaction for DieselTransaction<'_> {
 
     fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {
         let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM resources r");
-        let rows: Vec<Row> = self.this(sql, kind, id).rows::<Columns, _>(self.conn)?;
+        let sql = self.this(sql, kind, id);
+        // The members of a group are rows of their own, and it is locked once they are written.
+        let sql = if kind.has_members() { sql } else { self.for_change(sql) };
+        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
         rows.into_iter().next().map(|row| row.resource(kind)).transpose()
     }
 
     fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
+        self.lock_members(ids)?;
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(LIST) {
             let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
@@ -342,7 +355,7 @@ impl Transaction for DieselTransaction<'_> {
     fn insert(&mut self, resource: &Resource) -> Result<()> {
         // The unique values come first: one that is taken leaves nothing behind.
         let mut taken: Vec<UniqueKey> = Vec::new();
-        for key in unique_rows(resource)? {
+        for key in self.store.unique_rows(resource)? {
             if let Err(error) = self.take_unique(resource, &key) {
                 for key in &taken {
                     self.release_unique(resource, key)?;
@@ -428,6 +441,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn remove_members(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        self.lock_members(members)?;
         let mut gone = Vec::new();
         for member in members {
             let removed = statement("DELETE FROM members WHERE org = ")
@@ -520,6 +534,10 @@ impl Transaction for DieselTransaction<'_> {
         .map(drop)
     }
 
+    fn alone(&mut self) -> Result<()> {
+        self.become_alone()
+    }
+
     fn nested<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         // A panic passes through here to the writer, whose own savepoint takes this one with it.
         if self.ended {
@@ -527,6 +545,9 @@ impl Transaction for DieselTransaction<'_> {
         }
         self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
         let done = f(self);
+        if let Err(error) = &done {
+            self.note(error);
+        }
         let end = match done {
             Ok(_) => "RELEASE inner_one",
             Err(_) => "ROLLBACK TO inner_one; RELEASE inner_one",

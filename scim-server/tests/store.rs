@@ -1,8 +1,12 @@
-//! The store on SQLite passes the suite of the reference store, and keeps promises of its own.
+//! The store passes the suite of the reference store, and keeps promises of its own. On SQLite; on
+//! PostgreSQL with `SCIM_TEST_DATABASE_URL`.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod common;
 
 use std::time::Duration;
 
+use common::{Place, fresh};
 use scim_core::event::Event;
 use scim_core::org::{Cause, DomainPolicy};
 use scim_core::resource::Id;
@@ -10,22 +14,8 @@ use scim_core::store::{Member, Store, Tenant, Transaction};
 use scim_core::{Error, Kind, Result, testkit};
 use scim_server::store::{DieselStore, Options};
 use serde_json::Value;
-use tempfile::TempDir;
 
-fn options(folder: &TempDir) -> Options {
-    Options {
-        wait: Duration::from_secs(30),
-        ..Options::new(&format!("sqlite:{}/scim.db", folder.path().display()))
-    }
-}
-
-fn fresh() -> (TempDir, DieselStore) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = DieselStore::open(&options(&folder), &testkit::registry()).unwrap();
-    (folder, store)
-}
-
-scim_core::store_suite!(sqlite, let (_folder, store) = fresh() => store);
+scim_core::store_suite!(diesel, let (_place, store) = fresh() => store);
 
 fn tenant() -> Tenant {
     Tenant::new("acme")
@@ -37,7 +27,7 @@ fn member(name: &str) -> Member {
 
 #[test]
 fn group_commit_keeps_what_succeeded_and_nothing_else() {
-    let (_folder, store) = fresh();
+    let (_place, store) = fresh();
     let group = Id::parse("group").unwrap();
     std::thread::scope(|scope| {
         for thread in 0..16 {
@@ -60,7 +50,7 @@ fn group_commit_keeps_what_succeeded_and_nothing_else() {
 
 #[test]
 fn a_panic_in_a_write_undoes_it_and_the_store_goes_on() {
-    let (_folder, store) = fresh();
+    let (_place, store) = fresh();
     let group = Id::parse("group").unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         store.write(&tenant(), |tx| -> Result<()> {
@@ -78,7 +68,7 @@ fn a_panic_in_a_write_undoes_it_and_the_store_goes_on() {
 
 #[test]
 fn events_are_undone_with_their_write() {
-    let (folder, store) = fresh();
+    let (_place, store) = fresh();
     let event = |name: &str| Event {
         id: Id::parse(name).unwrap(),
         at: "2026-01-01T00:00:00Z".parse().unwrap(),
@@ -97,16 +87,13 @@ fn events_are_undone_with_their_write() {
     // The id is taken, so a second one with it fails; one with the id of the undone doesn't.
     assert!(store.write(&tenant(), |tx| tx.append(&event("kept"))).is_err());
     store.write(&tenant(), |tx| tx.append(&event("undone"))).unwrap();
-    drop(folder);
 }
 
 #[test]
 fn r17_data_outlives_the_store_and_many_may_open_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let registry = testkit::registry();
+    let place = Place::fresh();
     let stores: Vec<_> = std::thread::scope(|scope| {
-        let open = || DieselStore::open(&options(&folder), &registry).unwrap();
-        let threads: Vec<_> = (0..4).map(|_| scope.spawn(open)).collect();
+        let threads: Vec<_> = (0..10).map(|_| scope.spawn(|| place.open())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let env = scim_server::env::system();
@@ -114,8 +101,8 @@ fn r17_data_outlives_the_store_and_many_may_open_at_once() {
         store.create_organization(&format!("org {i}"), DomainPolicy::Any, &env).unwrap();
     }
     drop(stores);
-    let store = DieselStore::open(&options(&folder), &registry).unwrap();
-    assert_eq!(store.organizations().unwrap().len(), 4);
+    let store = place.open();
+    assert_eq!(store.organizations().unwrap().len(), 10);
     assert_eq!(
         store.create_organization(" ", DomainPolicy::Any, &env).unwrap_err().kind(),
         Kind::Unprocessable
@@ -138,23 +125,23 @@ fn what_cannot_be_opened_is_said_in_one_sentence() {
         let error = DieselStore::open(&Options::new(url), &registry).unwrap_err().to_string();
         assert!(error.contains(expected), "{url}: {error}");
     }
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("scim.db"), "this is no database, but text").unwrap();
-    let error = DieselStore::open(&options(&folder), &registry).unwrap_err().to_string();
+    let place = Place::on_sqlite();
+    let path = place.url.trim_start_matches("sqlite:");
+    std::fs::write(path, "this is no database, but text").unwrap();
+    let error = DieselStore::open(&place.options(), &registry).unwrap_err().to_string();
     assert!(error.contains("not a database"), "{error}");
-    let folder = tempfile::tempdir().unwrap();
-    let bad = Options { indexed: vec!["User:name".into()], ..options(&folder) };
+    let place = Place::on_sqlite();
+    let bad = Options { indexed: vec!["User:name".into()], ..place.options() };
     let error = DieselStore::open(&bad, &registry).unwrap_err().to_string();
     assert!(error.contains("can't be indexed"), "{error}");
 }
 
 #[test]
 fn a_new_plan_indexes_what_is_there() {
-    let folder = tempfile::tempdir().unwrap();
-    let registry = testkit::registry();
-    drop(DieselStore::open(&options(&folder), &registry).unwrap());
-    let planned = Options { indexed: vec!["User:title".into()], ..options(&folder) };
-    let store = DieselStore::open(&planned, &registry).unwrap();
+    let place = Place::fresh();
+    drop(place.open());
+    let planned = Options { indexed: vec!["User:title".into()], ..place.options() };
+    let store = DieselStore::open(&planned, &testkit::registry()).unwrap();
     testkit::search_equals_matches(&store, 2);
 }
 
@@ -163,7 +150,7 @@ fn tokens_are_found_by_their_secret_alone() {
     use scim_core::caller::Scopes;
     use scim_core::dialect::Preset;
     use scim_server::store::TokenSpec;
-    let (_folder, store) = fresh();
+    let (_place, store) = fresh();
     let now: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
     let env = scim_server::env::system();
     let cause = Cause { env: &env, actor: "operator", request_id: "r", now };

@@ -1,0 +1,215 @@
+//! What a transaction keeps others from changing. On SQLite nothing: its one writer is alone. On
+//! PostgreSQL see `docs/adr/0009-locks-on-postgresql.md`.
+#![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite's one writer is alone"))]
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use diesel::sql_types::Text;
+use scim_core::resource::Id;
+use scim_core::store::Tenant;
+use scim_core::{Error, Result};
+use sha2::{Digest as _, Sha256};
+
+use super::connection::Conn;
+use super::error::is_conflict;
+use super::statement::{Statement, statement};
+use super::transaction::DieselTransaction;
+
+/// Rows that are locked one by one; a change of more is made alone.
+const ROWS: usize = 100;
+
+/// How a transaction keeps others away.
+#[derive(Debug)]
+pub(super) enum Hold<'a> {
+    /// It has no need to: it reads, or it is SQLite's.
+    Free,
+    /// It works in one organization: beside others that lock the rows they rest on, or alone.
+    Organization(&'a Turn),
+    /// It works in many: alone in each that it enters, and in those linked with it. The names of what it
+    /// has locked.
+    Entered(BTreeSet<String>),
+}
+
+/// One run of a write, and what it asks of the next.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Nobody else changes the organization meanwhile.
+    pub(super) alone: Cell<bool>,
+    /// The write is to be run again, alone.
+    pub(super) wants_alone: Cell<bool>,
+    /// A part of the write met another one, and was undone.
+    pub(super) met_another: Cell<bool>,
+}
+
+impl Turn {
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone.get()
+    }
+
+    /// Asks for another run, alone; to be returned by the closure.
+    pub(super) fn ask_alone(&self) -> Error {
+        self.wants_alone.set(true);
+        Error::busy("The change is to be made alone")
+    }
+
+    /// Takes note of an error that somebody may turn into a result.
+    pub(super) fn note(&self, error: &Error) {
+        if is_conflict(error) {
+            self.met_another.set(true);
+        }
+    }
+}
+
+impl DieselTransaction<'_> {
+    /// Before organization `org` is read.
+    pub(super) fn enter(&mut self, org: &Tenant) -> Result<()> {
+        if let Hold::Entered(_) = &self.hold
+            && !org.as_str().is_empty()
+        {
+            return self.lock_family(org.as_str());
+        }
+        Ok(())
+    }
+
+    /// Before something of organization `org` is written that others rest on.
+    pub(super) fn enter_alone(&mut self, org: &Tenant) -> Result<()> {
+        self.be_alone()?;
+        self.enter(org)
+    }
+
+    /// Before something is written, or read, that rests on more than the rows it touches.
+    pub(super) fn be_alone(&mut self) -> Result<()> {
+        match &self.hold {
+            Hold::Organization(turn) if !turn.is_alone() => Err(turn.ask_alone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Self::be_alone`], before anything was read: if nobody else is there, there is no need to begin
+    /// again.
+    pub(super) fn become_alone(&mut self) -> Result<()> {
+        match &self.hold {
+            Hold::Organization(turn) if !turn.is_alone() => {
+                let alone = statement("SELECT CAST(pg_try_advisory_xact_lock(")
+                    .integer(lock_of("org", self.tenant.as_str()))
+                    .sql(") AS TEXT)")
+                    .rows::<Text, String>(self.conn)?;
+                if alone.concat() != "true" {
+                    return Err(turn.ask_alone());
+                }
+                turn.alone.set(true);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes note of an error that is not to be mistaken for an outcome.
+    pub(super) fn note(&self, error: &Error) {
+        if let Hold::Organization(turn) = &self.hold {
+            turn.note(error);
+        }
+    }
+
+    /// Whether others may change the same organization.
+    fn is_shared(&self) -> bool {
+        match &self.hold {
+            Hold::Organization(turn) => !turn.is_alone(),
+            _ => false,
+        }
+    }
+
+    /// The row selected is going to be changed in its organization.
+    pub(super) fn for_change(&self, sql: Statement) -> Statement {
+        if self.is_shared() { sql.sql(" FOR NO KEY UPDATE") } else { sql }
+    }
+
+    /// The row selected, of all organizations, is going to be changed.
+    pub(super) fn for_change_by_all(&self, sql: Statement) -> Statement {
+        if matches!(self.hold, Hold::Free) { sql } else { sql.sql(" FOR NO KEY UPDATE") }
+    }
+
+    /// Keeps the rows of members from being changed until the end, in an order that all keep to. Groups
+    /// among them, or many of them, are a change to be made alone.
+    pub(super) fn lock_members(&mut self, ids: &[Id]) -> Result<()> {
+        if self.is_shared() && !ids.is_empty() {
+            if ids.len() > ROWS {
+                return self.be_alone();
+            }
+            let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+            let rows: Vec<String> = statement("SELECT kind FROM resources WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND kind IN (")
+                .texts(kinds)
+                .sql(") AND id IN (")
+                .texts(ids.iter().map(Id::as_str))
+                .sql(") ORDER BY id FOR NO KEY UPDATE")
+                .rows::<Text, _>(self.conn)?;
+            let is_group = |kind: &String| {
+                self.store.registry.by_name(kind).is_some_and(|kind| kind.has_members())
+            };
+            if rows.iter().any(is_group) {
+                return self.be_alone();
+            }
+        }
+        Ok(())
+    }
+
+    /// Locks an organization and those linked with it: what is one directory's.
+    fn lock_family(&mut self, org: &str) -> Result<()> {
+        loop {
+            let root = self.root_of(org)?;
+            let Hold::Entered(entered) = &mut self.hold else { return Ok(()) };
+            if entered.contains(&root) {
+                return Ok(());
+            }
+            lock(self.conn, "org", &root)?;
+            entered.insert(root.clone());
+            // It may have been linked or unlinked while we waited.
+            if self.root_of(org)? == root {
+                return Ok(());
+            }
+        }
+    }
+
+    fn root_of(&mut self, org: &str) -> Result<String> {
+        let roots: Vec<String> =
+            statement("SELECT COALESCE(admin, id) FROM organizations WHERE id = ")
+                .text(org)
+                .rows::<Text, _>(self.conn)?;
+        Ok(roots.into_iter().next().unwrap_or_else(|| org.to_owned()))
+    }
+}
+
+/// Waits until nobody else has the lock of that name; it is ours until the transaction ends.
+pub(super) fn lock(conn: &mut Conn, kind: &str, name: &str) -> Result<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection as _;
+            let lock = format!("SELECT pg_advisory_xact_lock({})", lock_of(kind, name));
+            conn.batch_execute(&lock).map_err(super::error::of)
+        }
+    }
+}
+
+/// Keeps all others from changing resources until the transaction ends.
+pub(super) fn stop_writes(conn: &mut Conn) -> Result<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection as _;
+            let lock = "LOCK TABLE resources IN SHARE ROW EXCLUSIVE MODE";
+            conn.batch_execute(lock).map_err(super::error::of)
+        }
+    }
+}
+
+/// The number of an advisory lock. Two names that share one only wait for each other.
+pub(super) fn lock_of(kind: &str, name: &str) -> i64 {
+    let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
+    digest.iter().take(8).fold(0, |number, byte| (number << 8) | i64::from(*byte))
+}
