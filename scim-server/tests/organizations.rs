@@ -54,7 +54,7 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
     let create = |id: &Tenant, kind| {
         let (plan, domains) = (Plan::Enterprise, DomainPolicy::Any);
         let new = NewOrganization { name: id.as_str(), kind, plan, domains, owner: None };
-        store.write_records(|tx| linking::create(tx, id.clone(), &new, &cause)).unwrap()
+        store.write_records(|tx| linking::create(tx, id.clone(), &new, &cause)).unwrap().0
     };
     create(&admin, OrgKind::Admin);
     let organization = create(&team, OrgKind::Regular);

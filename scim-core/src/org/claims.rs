@@ -9,7 +9,7 @@ use super::{
     Records, Refusal, Route, SsoSettings, Step, people,
 };
 use crate::error::{Error, Result};
-use crate::resource::Id;
+use crate::resource::{Id, instant};
 use crate::store::Tenant;
 
 /// Claims of one organization.
@@ -82,7 +82,10 @@ fn tell<R: Records>(
     event: &str,
     cause: &Cause<'_>,
 ) -> Result<()> {
-    let detail = json!({"domain": domain.name.as_str(), "state": domain.state.to_string()});
+    let mut detail = json!({"domain": domain.name.as_str(), "state": domain.state.to_string()});
+    if let (DomainState::Grace, Some(since)) = (domain.state, domain.missing) {
+        detail["unverified_at"] = instant(since + ClaimedDomain::GRACE).into();
+    }
     cause.tell(tx, &domain.org, event, &domain.id, detail)
 }
 
@@ -121,6 +124,7 @@ pub fn check<R: Records>(
         Step::Verified | Step::Restored => Some("domain.verified"),
         Step::ConflictDetected => Some("domain.conflict_detected"),
         Step::GraceStarted => Some("domain.grace_started"),
+        Step::GraceReminded => Some("domain.grace_reminded"),
         Step::Unverified => Some("domain.unverified"),
         Step::Expired => Some("domain.verification_failed"),
     };

@@ -74,6 +74,9 @@ pub enum Step {
     ConflictDetected,
     /// The record went missing.
     GraceStarted,
+    /// The record is still missing, and some of the grace is over: those who look after the domain are to be
+    /// told again.
+    GraceReminded,
     /// The record is back.
     Restored,
     /// It doesn't count any more.
@@ -85,6 +88,9 @@ pub enum Step {
 impl ClaimedDomain {
     /// How long a claim counts while its record is missing.
     pub const GRACE: SignedDuration = SignedDuration::from_hours(7 * 24);
+    /// When in this time it is told again that the record is missing, besides at its beginning.
+    const REMINDERS: [SignedDuration; 2] =
+        [SignedDuration::from_hours(3 * 24), SignedDuration::from_hours(6 * 24)];
     /// How long a record may take to appear.
     pub const PATIENCE: SignedDuration = SignedDuration::from_hours(30 * 24);
     /// What the TXT record begins with.
@@ -123,7 +129,7 @@ impl ClaimedDomain {
 
     /// Takes what DNS said. `held` says that another organization's claim counts.
     pub fn check(&mut self, finding: Finding, held: bool, now: Timestamp) -> Step {
-        let before = self.state;
+        let (before, last) = (self.state, self.checked);
         if finding != Finding::Unknown {
             self.checked = Some(now);
         }
@@ -133,9 +139,15 @@ impl ClaimedDomain {
             (DomainState::Grace, Finding::Found) => (DomainState::Verified, Step::Restored),
             (DomainState::Verified, Finding::Absent) => (DomainState::Grace, Step::GraceStarted),
             (DomainState::Grace, Finding::Absent) => {
-                let over = self.missing.is_none_or(|since| now >= since + Self::GRACE);
-                if over {
+                // Due is what passed since DNS last answered, so that each is told once.
+                let due = |after: SignedDuration| {
+                    let at = self.missing.map(|since| since + after);
+                    at.is_some_and(|at| now >= at && last.is_none_or(|last| last < at))
+                };
+                if self.missing.is_none_or(|since| now >= since + Self::GRACE) {
                     (DomainState::Unverified, Step::Unverified)
+                } else if Self::REMINDERS.into_iter().any(due) {
+                    (before, Step::GraceReminded)
                 } else {
                     (before, Step::Same)
                 }
@@ -197,6 +209,25 @@ mod tests {
         assert!(!claim.holds());
         assert_eq!(claim.check(Finding::Found, true, at(101 + week)), Step::ConflictDetected);
         assert_eq!(claim.check(Finding::Found, false, at(102 + week)), Step::Verified);
+    }
+
+    #[test]
+    fn in_grace_the_third_and_the_sixth_day_are_told_once() {
+        let day = 86_400;
+        let mut claim = claim();
+        claim.check(Finding::Found, false, at(0));
+        assert_eq!(claim.check(Finding::Absent, false, at(10)), Step::GraceStarted);
+        for (time, finding, step) in [
+            (10 + 3 * day - 1, Finding::Absent, Step::Same),
+            (10 + 3 * day, Finding::Unknown, Step::Same),
+            (10 + 4 * day, Finding::Absent, Step::GraceReminded),
+            (11 + 4 * day, Finding::Absent, Step::Same),
+            (10 + 6 * day, Finding::Absent, Step::GraceReminded),
+            (11 + 6 * day, Finding::Absent, Step::Same),
+            (10 + 7 * day, Finding::Absent, Step::Unverified),
+        ] {
+            assert_eq!(claim.check(finding, false, at(time)), step, "{time}");
+        }
     }
 
     #[test]

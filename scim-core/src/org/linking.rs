@@ -60,7 +60,7 @@ pub fn create<R: Records>(
     id: Tenant,
     new: &NewOrganization<'_>,
     cause: &Cause<'_>,
-) -> Result<Organization> {
+) -> Result<(Organization, Vec<Movement>)> {
     let organization = Organization {
         plan: new.plan,
         domains: new.domains,
@@ -73,6 +73,7 @@ pub fn create<R: Records>(
         OrgKind::Admin => "admin_organization.created",
     };
     cause.tell(tx, org, name, &target(org)?, json!({"after": {"name": organization.name}}))?;
+    let mut movements = Vec::new();
     if let Some(owner) = new.owner {
         put_grant(tx, org, owner, Source::Creator, None, cause.now)?;
         tx.put_role(org, owner, Role::Owner)?;
@@ -83,13 +84,15 @@ pub fn create<R: Records>(
             what,
         };
         let role = What::RoleChanged(Role::Member, Role::Owner);
-        tell(tx, cause, name, &[movement(What::Granted), movement(role)])?;
+        movements.extend([movement(What::Granted), movement(role)]);
+        tell(tx, cause, name, &movements)?;
     }
-    Ok(organization)
+    Ok((organization, movements))
 }
 
 /// Deletes an organization with its directory, tokens, codes and claims. A linked one is unlinked first;
-/// its group stays, and matches nothing.
+/// its group stays, and matches nothing. Everybody loses what they have there; the log has one event for all
+/// of them.
 ///
 /// # Errors
 /// [`Refusal::HasLinkedOrganizations`]
@@ -103,10 +106,25 @@ pub fn delete<R: Records>(
         return Err(Refusal::HasLinkedOrganizations
             .because("Organizations are linked to this one; unlink them first"));
     }
-    let movements = match organization.link {
+    let mut movements = match organization.link {
         Some(_) => unlink(tx, organization, Members::Remove, cause)?,
         None => Vec::new(),
     };
+    let organization = &self::organization(tx, org)?;
+    let mut after = None;
+    loop {
+        let (page, next) = people::members(tx, organization, after, PAGE)?;
+        movements.extend(page.into_iter().flat_map(|m| m.grants).map(|grant| Movement {
+            org: grant.org,
+            account: grant.account,
+            source: grant.source,
+            what: What::GrantRemoved,
+        }));
+        match next {
+            None => break,
+            next => after = next,
+        }
+    }
     tx.remove_organization(org)?;
     let name =
         if organization.is_admin() { "admin_organization.deleted" } else { "organization.deleted" };

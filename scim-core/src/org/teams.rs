@@ -169,7 +169,10 @@ pub fn members<R: Records>(tx: &mut R, team: &Team) -> Result<Vec<(Id, &'static 
     if let Some(group) = &team.group {
         let bindings = tx.within(&team.org, |tx| super::people::accounts_below(tx, group))?;
         let known: BTreeSet<Id> = all.iter().map(|(id, _)| id.clone()).collect();
-        let others = bindings.into_iter().filter(|binding| !known.contains(&binding.account));
+        // Whom people took out of the organization while its directory sleeps is in none of its teams.
+        let others = bindings
+            .into_iter()
+            .filter(|binding| !binding.detached && !known.contains(&binding.account));
         all.extend(others.map(|binding| (binding.account, "group")));
     }
     Ok(all)

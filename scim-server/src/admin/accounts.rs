@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::call::{Call, Incoming, Reply, not_found, time};
 use super::endpoint::bad;
 use super::members::email;
+use super::person::failures_from;
 use super::views::{
     AccountMembershipView, AccountView, CredentialView, NewAccount, NewPassword, NewPersonalToken,
     SignIn,
@@ -106,10 +107,12 @@ fn wrong() -> Error {
 }
 
 /// Checks a password, outside the transaction. An address that nobody has costs as much as one that
-/// somebody has.
+/// somebody has. Tries count by the account and by where they come from, so that neither many passwords for
+/// one account nor one password for many accounts gets far (S19).
 pub(super) fn check_password(incoming: &Incoming<'_>) -> Result<Value> {
     let sign_in: SignIn = incoming.input()?;
     let address = email(&sign_in.email)?;
+    incoming.api.count_failure(&incoming.request.address)?;
     incoming.api.count_try(&format!("sign_in:{}", address.key()), TRIES, WINDOW)?;
     let account = incoming.api.store.read_records(|tx| {
         let account = tx.account_known_by(address.key())?;
@@ -147,6 +150,8 @@ fn credential_view(credential: &Credential, secret: Option<String>) -> Credentia
 pub(super) fn sign_in(call: &mut Call<'_, '_>) -> Result<Reply> {
     let id = call.prepared.as_str().and_then(Id::parse).ok_or_else(wrong)?;
     let now = call.cause.now;
+    let tried = failures_from(&call.request.address);
+    call.tx.forget_latest_try(&tried)?;
     // Owners and admins get in by password where single sign-on is required; each time is told.
     for membership in people::memberships_of(call.tx, &id)? {
         let Some(organization) = call.tx.organization(&membership.org)? else { continue };

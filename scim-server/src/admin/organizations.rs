@@ -115,8 +115,9 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
         }
     };
     let made = New { name: &new.name, kind, plan, domains, owner: owner.as_ref() };
-    let organization =
+    let (organization, movements) =
         linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    call.moved(movements);
     Reply::created(&view(call, &organization)?)
 }
 
@@ -141,7 +142,9 @@ pub(super) fn create_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
         domains: organization.domains,
         owner: owner.as_ref(),
     };
-    let admin = linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    let (admin, movements) =
+        linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    call.moved(movements);
     Reply::created(&view(call, &admin)?)
 }
 

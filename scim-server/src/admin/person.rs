@@ -13,6 +13,11 @@ const FRESH: SignedDuration = SignedDuration::from_mins(10);
 /// The time in which failed tries from one address count.
 const WINDOW: SignedDuration = SignedDuration::from_mins(1);
 
+/// What failures from an address are counted as.
+pub(super) fn failures_from(address: &str) -> String {
+    format!("address:{address}")
+}
+
 /// A caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Person {
@@ -90,11 +95,18 @@ impl Api {
         match person {
             Some(person) => Ok(person),
             None => {
-                let most = i64::from(self.failure_limit);
-                self.count_try(&format!("address:{address}"), most, WINDOW)?;
+                self.count_failure(address)?;
                 Err(unknown())
             }
         }
+    }
+
+    /// Counts one more failure from an address.
+    ///
+    /// # Errors
+    /// [`Kind::TooManyRequests`] once there were too many (S19).
+    pub(super) fn count_failure(&self, address: &str) -> Result<()> {
+        self.count_try(&failures_from(address), i64::from(self.failure_limit), WINDOW)
     }
 
     /// Counts one more try of `subject`.

@@ -89,7 +89,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             organizations::create,
         )
         .takes::<NewOrganization>()
-        .gives::<OrganizationView>(),
+        .gives::<OrganizationView>()
+        .moves(),
         e(
             ("GET", "/organizations/{org}"),
             ("getOrganization", "Read an organization"),
@@ -120,7 +121,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             organizations::create_admin,
         )
         .takes::<NewName>()
-        .gives::<OrganizationView>(),
+        .gives::<OrganizationView>()
+        .moves(),
         e(
             ("POST", "/organizations/{org}/owners:recover"),
             ("recoverOwner", "Give an organization without an active owner one"),

@@ -66,7 +66,9 @@ impl DieselStore {
         let cause = Cause { env, actor: OPERATOR, request_id: request_id.as_str(), now };
         let (kind, plan, owner) = (OrgKind::Regular, Plan::Enterprise, None);
         let new = NewOrganization { name, kind, plan, domains, owner };
-        self.write_records(|tx| linking::create(tx, id.clone(), &new, &cause))
+        self.write_records(|tx| {
+            linking::create(tx, id.clone(), &new, &cause).map(|(organization, _)| organization)
+        })
     }
 
     /// All organizations, in the order of their ids.

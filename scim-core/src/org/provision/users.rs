@@ -191,6 +191,11 @@ impl<R: Records> Review<'_, R> {
         let account = &binding.account;
         if self.is_authority(account)? {
             self.tx.end_sessions(account, self.cause.now)?;
+            // S11: nothing says of a deleted user that it is inactive, so the password goes: whoever left
+            // can't sign in again.
+            if let Some(known) = self.tx.account(account)? {
+                self.tx.put_account(&Account { password: None, ..known })?;
+            }
         }
         let mut movements = Vec::new();
         for membership in self.family(account)? {
