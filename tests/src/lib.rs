@@ -27,6 +27,6 @@ mod server;
 pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
 pub use dns::{Dns, Say};
-pub use family::{Family, assert_unchanged, scim_group, scim_user};
+pub use family::{Family, Operation, assert_unchanged, scim_group, scim_user};
 pub use people::Person;
 pub use server::{Server, binary, run};

@@ -71,6 +71,8 @@ pub(super) struct Call<'c, 't> {
     organization: Option<Organization>,
     /// What changed for people.
     pub(super) movements: Vec<Movement>,
+    /// Who signs in another way than before, and whether there may be more of them.
+    pub(super) sign_ins: (Vec<(Tenant, Id)>, bool),
 }
 
 impl<'c> std::ops::Deref for Call<'c, '_> {
@@ -87,7 +89,14 @@ impl<'c, 't> Call<'c, 't> {
         incoming: Incoming<'c>,
         prepared: Value,
     ) -> Self {
-        Self { tx, incoming, prepared, organization: None, movements: Vec::new() }
+        Self {
+            tx,
+            incoming,
+            prepared,
+            organization: None,
+            movements: Vec::new(),
+            sign_ins: (Vec::new(), false),
+        }
     }
 
     /// Lets the caller in, or doesn't. An organization that one isn't a member of is not there; nor is an
@@ -166,7 +175,7 @@ impl<'c, 't> Call<'c, 't> {
         self.incoming.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// The person with an address: known, or made now.
+    /// Takes what a rule changed for people.
     pub(super) fn moved(&mut self, movements: Vec<Movement>) {
         self.movements.extend(movements);
     }

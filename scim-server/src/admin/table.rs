@@ -268,6 +268,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             domains::transfer,
         )
         .gives::<DomainView>()
+        .moves()
         .fresh(),
         e(
             ("DELETE", "/organizations/{org}/domains/{domain}"),
@@ -275,6 +276,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             admin,
             domains::withdraw,
         )
+        .moves()
         .fresh(),
         e(
             ("GET", "/organizations/{org}/sso"),
