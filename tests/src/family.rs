@@ -217,6 +217,7 @@ impl Person {
                     path: path.clone(),
                     dry_run: parameters.iter().any(|parameter| parameter["name"] == "dry_run"),
                     takes_body: !operation["requestBody"].is_null(),
+                    fresh: operation["description"].as_str().unwrap().contains("ten minutes"),
                 });
             }
         }
@@ -233,6 +234,8 @@ pub struct Operation {
     pub path: String,
     pub dry_run: bool,
     pub takes_body: bool,
+    /// Takes a sign-in of the last minutes.
+    pub fresh: bool,
 }
 
 impl Operation {

@@ -38,7 +38,12 @@ pub(super) struct Incoming<'c> {
 impl Incoming<'_> {
     /// The body, as what the endpoint takes.
     pub(super) fn input<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_value(self.body.clone()).map_err(|e| bad("invalid_body", e.to_string()))
+        serde_json::from_value(self.body.clone()).map_err(|e| {
+            let detail = format!(
+                "The body is not what this request takes: {e}; /api/v1/openapi.json has its fields"
+            );
+            bad("invalid_body", detail)
+        })
     }
 
     /// A part of the path.

@@ -3,6 +3,7 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
 use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people};
+use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 use serde_json::Value;
@@ -66,7 +67,7 @@ fn view(
     code: &LinkingCode,
     secret: Option<String>,
 ) -> Result<LinkCodeView> {
-    let issuer_present = match scim_core::resource::Id::parse(&code.created_by) {
+    let issuer_present = match Id::parse(&code.created_by) {
         Some(account) if code.created_by != OPERATOR => {
             let membership = people::membership(call.tx, &code.org, &account)?;
             membership.is_some_and(|m| m.is_active() && m.role > Role::Member)
@@ -97,7 +98,13 @@ pub(super) fn issue(call: &mut Call<'_, '_>) -> Result<Reply> {
     if new.note.as_ref().is_some_and(too_long) {
         return Err(bad("invalid_value", "A note has at most 256 characters".into()));
     }
-    let intended = new.intended_organization.as_deref().map(Tenant::new);
+    // Whether there is such an organization is not for the Admin Organization to know.
+    let intended = new.intended_organization.as_deref();
+    if intended.is_some_and(|id| Id::parse(id).is_none()) {
+        let detail = "intended_organization is the id of an organization, like org_…";
+        return Err(bad("invalid_value", detail.into()));
+    }
+    let intended = intended.map(Tenant::new);
     let admin = call.organization()?;
     let secret = new_code()?;
     let digest = call.api.code_digest(&secret)?;
