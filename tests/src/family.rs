@@ -150,9 +150,16 @@ impl Person {
         events.iter().map(|event| event["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// All that the administrative API shows the operator of some organizations, or of all: two of them
-    /// are equal if nothing changed in between.
+    /// All that the administrative API shows the operator: two of these are equal if nothing changed in
+    /// between.
     pub fn everything(&self) -> Vec<(String, String)> {
+        let all = self.list("/organizations?limit=200");
+        let ids: Vec<&str> = all.iter().map(|o| o["id"].as_str().unwrap()).collect();
+        self.everything_of(&ids)
+    }
+
+    /// The same of these organizations, and the list of all.
+    pub fn everything_of(&self, organizations: &[&str]) -> Vec<(String, String)> {
         let mut all = Vec::new();
         let mut look = |path: String| {
             let answer = self.get(&path);
@@ -163,16 +170,17 @@ impl Person {
             for item in body["items"].as_array_mut().into_iter().flatten().filter(|_| tokens) {
                 item["last_used"].take();
             }
-            body.as_object_mut().map(|body| body.remove("request_id"));
+            if answer.status != 200 {
+                body["request_id"].take();
+            }
             all.push((
                 path,
                 format!("{} {} {body}", answer.status, if tokens { "" } else { &tag }),
             ));
             body
         };
-        let organizations = look("/organizations?limit=200".into());
-        for organization in organizations["items"].as_array().unwrap() {
-            let id = organization["id"].as_str().unwrap();
+        look("/organizations?limit=200".into());
+        for id in organizations {
             for part in [
                 "",
                 "/members?limit=200",
@@ -183,6 +191,7 @@ impl Person {
                 "/scim/groups?limit=200",
                 "/link-codes",
                 "/linked-organizations?limit=200",
+                "/audit-events?limit=200",
             ] {
                 look(format!("/organizations/{id}{part}"));
             }
@@ -191,9 +200,53 @@ impl Person {
                 let team = team["id"].as_str().unwrap();
                 look(format!("/organizations/{id}/teams/{team}/members?limit=200"));
             }
-            look(format!("/organizations/{id}/audit-events?limit=200"));
         }
         all
+    }
+
+    /// The operations of the OpenAPI document.
+    pub fn operations(&self) -> Vec<Operation> {
+        let document = self.get("/openapi.json").is(200).json();
+        let mut all = Vec::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let parameters = operation["parameters"].as_array().cloned().unwrap_or_default();
+                all.push(Operation {
+                    name: operation["operationId"].as_str().unwrap().to_owned(),
+                    method: method.to_uppercase(),
+                    path: path.clone(),
+                    dry_run: parameters.iter().any(|parameter| parameter["name"] == "dry_run"),
+                    takes_body: !operation["requestBody"].is_null(),
+                    fresh: operation["description"].as_str().unwrap().contains("ten minutes"),
+                });
+            }
+        }
+        assert!(all.len() > 50, "{}", all.len());
+        all
+    }
+}
+
+/// An operation of the OpenAPI document.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    pub name: String,
+    pub method: String,
+    pub path: String,
+    pub dry_run: bool,
+    pub takes_body: bool,
+    /// Takes a sign-in of the last minutes.
+    pub fresh: bool,
+}
+
+impl Operation {
+    /// The path with ids for its parameters.
+    pub fn at(&self, ids: &[(&str, &str)]) -> String {
+        let mut path = self.path.clone();
+        for (name, id) in ids {
+            path = path.replace(&format!("{{{name}}}"), id);
+        }
+        assert!(!path.contains('{'), "{path}");
+        path
     }
 }
 

@@ -29,6 +29,6 @@ pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
 pub use database::{Database, on_postgres, tool};
 pub use dns::{Dns, Say};
-pub use family::{Family, assert_unchanged, scim_group, scim_user};
+pub use family::{Family, Operation, assert_unchanged, scim_group, scim_user};
 pub use people::Person;
 pub use server::{Server, binary, run};

@@ -86,6 +86,32 @@ fn s31_scenario_21_a_missing_record_has_seven_days_and_servfail_counts_for_nothi
     assert_eq!(state("2026-12-28 00:00:01"), "verified");
     dns.forget("example.com");
     assert_eq!(state("2026-12-28 00:00:02"), "grace");
+    // Told again on the third day and on the sixth, once each, and only on what DNS says.
+    let reminders = || {
+        let path = format!("/organizations/{org}/audit-events?name=domain.grace_reminded");
+        operator.list(&path)
+    };
+    let before = reminders().len();
+    for (time, say, told) in [
+        ("2026-12-31 00:00:01", None, 0),
+        ("2026-12-31 00:00:02", Some(Say::Fail), 0),
+        ("2026-12-31 00:00:03", None, 1),
+        ("2026-12-31 00:00:04", None, 1),
+        ("2027-01-03 00:00:01", None, 1),
+        ("2027-01-03 00:00:02", None, 2),
+        ("2027-01-03 12:00:00", None, 2),
+    ] {
+        match say {
+            None => dns.forget("example.com"),
+            Some(say) => dns.set("example.com", say),
+        }
+        assert_eq!(state(time), "grace");
+        assert_eq!(reminders().len() - before, told, "{time}");
+    }
+    let detail = &reminders()[0]["detail"];
+    assert_eq!(detail["domain"], "example.com");
+    assert_eq!(detail["unverified_at"], "2027-01-04T00:00:02.000Z");
+    dns.forget("example.com");
     assert_eq!(state("2027-01-04 00:00:01"), "grace");
     assert_eq!(state("2027-01-04 00:00:02"), "unverified");
     let events: Vec<Value> =

@@ -101,7 +101,8 @@ fn beginning() -> Vec<Step> {
 }
 
 /// Runs `cases` random sequences against a store, and compares after each step who is a member of what
-/// and why, who is active, how people sign in, and, at the end, what `log` tells.
+/// and why, who is active, what each person sees, whose settings count, how people sign in, and, at the end,
+/// what `log` tells.
 pub fn memberships_equal_a_model<S>(store: &S, cases: u32, log: impl Fn(&Tenant) -> Vec<Event>)
 where
     S: Store + Clone,
@@ -123,6 +124,8 @@ where
                 let at =
                     format!("after step {i}, {step:?} ({})", if done { "done" } else { "refused" });
                 same(&at, &world.memberships(), &model.memberships())?;
+                same(&at, &world.seen(), &model.seen())?;
+                same(&at, &world.effective(), &model.effective())?;
                 same(&at, &world.sign_in(), &model.sign_in())?;
             }
             same("in the log", &world.told(&log), &model.grants())

@@ -4,7 +4,7 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use jiff::SignedDuration;
-use scim_core::org::{Account, Records as _, Refusal, Role, claims, people};
+use scim_core::org::{Account, Records as _, Refusal, Role, claims, people, plain_name};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 use serde_json::{Value, json};
@@ -66,9 +66,10 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
     if call.tx.account_known_by(address.key())?.is_some() {
         return Err(Refusal::EmailTaken.because("There is an account with this address already"));
     }
+    let name = new.name.as_deref().map(|name| plain_name("a person", name)).transpose()?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?;
     let password = call.prepared.as_str().map(str::to_owned);
-    let account = Account { name: new.name, password, ..account };
+    let account = Account { name, password, ..account };
     call.tx.put_account(&account)?;
     Reply::created(&view(call, &account)?)
 }

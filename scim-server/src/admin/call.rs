@@ -38,7 +38,12 @@ pub(super) struct Incoming<'c> {
 impl Incoming<'_> {
     /// The body, as what the endpoint takes.
     pub(super) fn input<T: DeserializeOwned>(&self) -> Result<T> {
-        serde_json::from_value(self.body.clone()).map_err(|e| bad("invalid_body", e.to_string()))
+        serde_json::from_value(self.body.clone()).map_err(|e| {
+            let detail = format!(
+                "The body is not what this request takes: {e}; /api/v1/openapi.json has its fields"
+            );
+            bad("invalid_body", detail)
+        })
     }
 
     /// A part of the path.
@@ -71,6 +76,8 @@ pub(super) struct Call<'c, 't> {
     organization: Option<Organization>,
     /// What changed for people.
     pub(super) movements: Vec<Movement>,
+    /// Who signs in another way than before, and whether there may be more of them.
+    pub(super) sign_ins: (Vec<(Tenant, Id)>, bool),
 }
 
 impl<'c> std::ops::Deref for Call<'c, '_> {
@@ -87,7 +94,14 @@ impl<'c, 't> Call<'c, 't> {
         incoming: Incoming<'c>,
         prepared: Value,
     ) -> Self {
-        Self { tx, incoming, prepared, organization: None, movements: Vec::new() }
+        Self {
+            tx,
+            incoming,
+            prepared,
+            organization: None,
+            movements: Vec::new(),
+            sign_ins: (Vec::new(), false),
+        }
     }
 
     /// Lets the caller in, or doesn't. An organization that one isn't a member of is not there; nor is an
@@ -166,7 +180,7 @@ impl<'c, 't> Call<'c, 't> {
         self.incoming.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
-    /// The person with an address: known, or made now.
+    /// Takes what a rule changed for people.
     pub(super) fn moved(&mut self, movements: Vec<Movement>) {
         self.movements.extend(movements);
     }

@@ -119,7 +119,13 @@ pub(super) fn issue(call: &mut Call<'_, '_>) -> Result<Reply> {
     if new.note.as_ref().is_some_and(too_long) {
         return Err(bad("invalid_value", "A note has at most 256 characters".into()));
     }
-    let intended = new.intended_organization.as_deref().map(Tenant::new);
+    // Whether there is such an organization is not for the Admin Organization to know.
+    let intended = new.intended_organization.as_deref();
+    if intended.is_some_and(|id| Id::parse(id).is_none()) {
+        let detail = "intended_organization is the id of an organization, like org_…";
+        return Err(bad("invalid_value", detail.into()));
+    }
+    let intended = intended.map(Tenant::new);
     let admin = call.organization()?;
     let secret = new_code()?;
     let digest = call.api.code_digest(&secret)?;

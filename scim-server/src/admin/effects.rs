@@ -26,12 +26,24 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
     for movement in movements.iter().take(NAMED) {
         changes.push(change(call, movement, &members)?);
     }
+    let (sign_ins, more) = std::mem::take(&mut call.sign_ins);
+    for (org, account) in &sign_ins {
+        let email = call.tx.account(account)?.and_then(|account| account.email);
+        changes.push(json!({
+            "organization": org.as_str(),
+            "account": account.as_str(),
+            "email": email,
+            "change": "sign_in_changed",
+            "source": "domain",
+            "member_after": true,
+        }));
+    }
     call.movements = movements;
     Ok(json!({
         "gains": gained,
         "losses": lost,
         "changes": changes,
-        "truncated": call.movements.len() > NAMED,
+        "truncated": more || call.movements.len() > NAMED,
     }))
 }
 

@@ -8,6 +8,7 @@ use scim_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Reply, not_found, time};
+use super::endpoint::bad;
 use super::views::{GrantView, MemberView, NewMember, OwnerRecovery, RoleChange};
 
 /// Pages looked at for one page of a filtered list.
@@ -101,6 +102,18 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         Some(place) => place.after(),
     };
     let (source, state) = (call.filter("source"), call.filter("state"));
+    if let Some(state) = state.filter(|state| !matches!(*state, "active" | "suspended")) {
+        let detail = format!("state is active or suspended, not \"{state}\"");
+        return Err(bad("invalid_parameter", detail));
+    }
+    let derived = ["directory", "group"];
+    let unknown = |word: &&str| Source::stored(word).is_none() && !derived.contains(word);
+    if let Some(source) = source.filter(unknown) {
+        let detail = format!(
+            "source is creator, manual, invite, jit, owner_protected, directory or group, not \"{source}\""
+        );
+        return Err(bad("invalid_parameter", detail));
+    }
     let fits = |m: &Membership| {
         source.is_none_or(|source| m.grants.iter().any(|grant| grant.source.word() == source))
             && state.is_none_or(|state| m.is_active() == (state == "active"))

@@ -271,6 +271,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             domains::transfer,
         )
         .gives::<DomainView>()
+        .moves()
         .fresh(),
         e(
             ("DELETE", "/organizations/{org}/domains/{domain}"),
@@ -278,6 +279,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             admin,
             domains::withdraw,
         )
+        .moves()
         .fresh(),
         e(
             ("GET", "/organizations/{org}/sso"),

@@ -601,10 +601,10 @@ pub(super) struct EffectOnPerson {
     pub(super) organization: String,
     pub(super) account: String,
     pub(super) email: Option<String>,
-    /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed` or
-    /// `removal_blocked_last_owner`.
+    /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
+    /// `removal_blocked_last_owner` or `sign_in_changed`.
     pub(super) change: String,
-    /// The source of the grant.
+    /// The source of the grant; `domain` for how somebody signs in.
     pub(super) source: String,
     /// Whether the person is a member afterwards.
     pub(super) member_after: bool,

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::desk::{Desk, path};
+use super::desk::{Desk, Plan, path};
 use super::output::Output;
 use crate::config::Config;
 
@@ -33,9 +33,20 @@ pub(super) enum Domain {
     /// Look for the TXT record now
     Verify(ClaimedDomain),
     /// Move a linked organization's claim to its Admin Organization
-    Transfer(ClaimedDomain),
+    Transfer(MovedDomain),
     /// Give up a claim
-    Withdraw(ClaimedDomain),
+    Withdraw(MovedDomain),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct MovedDomain {
+    /// The organization's id
+    #[arg(long)]
+    org: String,
+    /// The domain, or the claim's id
+    domain: String,
+    #[command(flatten)]
+    plan: Plan,
 }
 
 #[derive(Debug, Args)]
@@ -52,28 +63,29 @@ pub(super) struct ClaimedDomain {
 impl Domain {
     pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
         let desk = Desk::open(config)?;
-        let (claimed, method, action) = match self {
+        let claim = |org: &str, domain: &str, action: &str| -> Result<String> {
+            let id = desk.claim(org, domain)?;
+            Ok(format!("{}{action}", path(&["organizations", org, "domains", &id])))
+        };
+        match self {
             Self::Add { org, domain, output } => {
                 let path = path(&["organizations", &org, "domains"]);
                 let made = desk.call("POST", &path, "", Some(&json!({"domain": domain})))?;
-                return desk.show(output, &made);
+                desk.show(output, &made)
             }
             Self::List { org, output } => {
                 output.list(&desk.list(&path(&["organizations", &org, "domains"]), "")?);
-                return Ok(ExitCode::SUCCESS);
-            }
-            Self::Verify(claimed) => (claimed, "POST", ":verify"),
-            Self::Transfer(claimed) => (claimed, "POST", ":transfer"),
-            Self::Withdraw(claimed) => (claimed, "DELETE", ""),
-        };
-        let id = desk.claim(&claimed.org, &claimed.domain)?;
-        let path = format!("{}{action}", path(&["organizations", &claimed.org, "domains", &id]));
-        match desk.call(method, &path, "", None)? {
-            Value::Null => {
-                println!("Withdrawn: {}.", claimed.domain);
                 Ok(ExitCode::SUCCESS)
             }
-            done => desk.show(claimed.output, &done),
+            Self::Verify(ClaimedDomain { org, domain, output }) => {
+                desk.show(output, &desk.call("POST", &claim(&org, &domain, ":verify")?, "", None)?)
+            }
+            Self::Transfer(MovedDomain { org, domain, plan }) => {
+                desk.change(plan, "POST", &claim(&org, &domain, ":transfer")?, None)
+            }
+            Self::Withdraw(MovedDomain { org, domain, plan }) => {
+                desk.change(plan, "DELETE", &claim(&org, &domain, "")?, None)
+            }
         }
     }
 }

@@ -18,6 +18,9 @@ pub(super) type Grants = BTreeMap<&'static str, bool>;
 /// By organization (the last is the Admin Organization) and person: grants, and whether it counts.
 pub(super) type Memberships = BTreeMap<(usize, Who), (Grants, bool)>;
 
+/// By person and organization: whether the membership counts.
+pub(super) type Seen = BTreeMap<(Who, usize), bool>;
+
 #[derive(Debug, Default)]
 struct Group {
     name: usize,
@@ -193,6 +196,20 @@ impl Model {
     pub(super) fn grants(&self) -> BTreeMap<(usize, Who), BTreeSet<&'static str>> {
         let all = self.memberships().into_iter();
         all.map(|(who, (grants, _))| (who, grants.into_keys().collect())).collect()
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        let all = self.memberships().into_iter();
+        all.map(|((org, who), (_, counts))| ((who, org), counts)).collect()
+    }
+
+    /// The Admin Organization and the first one have settings of their own.
+    pub(super) fn effective(&self) -> Vec<(usize, bool, bool)> {
+        let of = |org: usize| match self.links.contains_key(&org) {
+            true => (ORGANIZATIONS, true, org == 0),
+            false => (org, org == 0, false),
+        };
+        (0..ORGANIZATIONS).map(of).chain([(ORGANIZATIONS, true, false)]).collect()
     }
 
     /// Whose single sign-on somebody of the contested domain is sent to.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::model::{Memberships, Who};
+use super::model::{Memberships, Seen, Who};
 use super::{ORGANIZATIONS, Step};
 use crate::Caller;
 use crate::Handler as _;
@@ -444,6 +444,37 @@ where
             assert!(all.insert(key, (words, counts)).is_none(), "{key:?} is listed twice");
         }
         all
+    }
+
+    /// Where each person is a member, and whether it counts: what the person sees, asked from the person's
+    /// side rather than the organizations'.
+    pub(super) fn seen(&self) -> Seen {
+        let mut seen = Seen::new();
+        for (account, who) in &self.accounts {
+            let found =
+                self.store.read(&self.admin, |tx| people::memberships_of(tx, account)).unwrap();
+            for membership in found {
+                let key = (*who, self.number(&membership.org));
+                assert_eq!(seen.insert(key, membership.is_active()), None, "{key:?} twice");
+            }
+        }
+        seen
+    }
+
+    /// For each organization whose settings count, whether there are any, and whether it has own ones that
+    /// don't.
+    pub(super) fn effective(&self) -> Vec<(usize, bool, bool)> {
+        let orgs = self.organizations.iter().chain([&self.admin]);
+        orgs.map(|org| {
+            let effective = self.store.read(&self.admin, |tx| {
+                let organization = linking::organization(tx, org)?;
+                claims::effective(tx, &organization)
+            });
+            let effective = effective.unwrap();
+            let source = self.number(&effective.source);
+            (source, effective.settings.is_some(), effective.ignored_own)
+        })
+        .collect()
     }
 
     pub(super) fn sign_in(&self) -> Option<usize> {
