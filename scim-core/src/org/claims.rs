@@ -82,10 +82,14 @@ fn tell<R: Records>(
     event: &str,
     cause: &Cause<'_>,
 ) -> Result<()> {
-    let mut detail = json!({"domain": domain.name.as_str(), "state": domain.state.to_string()});
-    if let (DomainState::Grace, Some(since)) = (domain.state, domain.missing) {
-        detail["unverified_at"] = instant(since + ClaimedDomain::GRACE).into();
-    }
+    let (name, state) = (domain.name.as_str(), domain.state.to_string());
+    let detail = match (domain.state, domain.missing) {
+        (DomainState::Grace, Some(since)) => {
+            let until = instant(since + ClaimedDomain::GRACE);
+            json!({"domain": name, "state": state, "unverified_at": until})
+        }
+        _ => json!({"domain": name, "state": state}),
+    };
     cause.tell(tx, &domain.org, event, &domain.id, detail)
 }
 
