@@ -125,7 +125,9 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
     let change: SsoChange = call.input()?;
     let organization = call.organization()?;
     organization.require_unlinked("single sign-on")?;
-    let missing = |name: &str| Refusal::InvalidSso.because(format!("{name} is needed"));
+    let missing = |name: &str| {
+        Refusal::InvalidSso.because(format!("{name} is needed; copy it from the identity provider"))
+    };
     let foreign = |name: &str| {
         Err(Refusal::InvalidSso
             .because(format!("{name} has no place in {} settings", change.protocol)))
