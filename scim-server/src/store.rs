@@ -116,6 +116,8 @@ struct Inner {
     registry: Registry,
     plan: IndexPlan,
     budget: usize,
+    #[cfg(feature = "postgres")]
+    target: Target,
     readers: Pool<Manager>,
     writes: Writes,
     facts: String,
@@ -163,6 +165,8 @@ impl DieselStore {
             registry: registry.clone(),
             plan,
             budget: options.budget,
+            #[cfg(feature = "postgres")]
+            target: target.clone(),
             readers,
             writes,
             facts,
@@ -198,6 +202,23 @@ impl DieselStore {
             // PostgreSQL looks after its own.
             #[cfg(feature = "postgres")]
             Writes::Pooled(_) => Ok(()),
+        }
+    }
+
+    /// Runs `f`, unless another instance does what has that name just now.
+    ///
+    /// # Errors
+    /// [`scim_core::Kind::Busy`] without a database.
+    pub(crate) fn elected(&self, name: &str, f: impl FnOnce()) -> Result<()> {
+        match &self.0.writes {
+            // Instances of one machine: what they do twice, they do right twice.
+            Writes::Alone(_) => {
+                let _ = name;
+                f();
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => locks::elected(&self.0.target, name, f),
         }
     }
 

@@ -37,8 +37,15 @@ impl Watch {
         self.interval.div_f64(4.0).mul_f64(0.9 + 0.2 * jitter).max(Duration::from_millis(200))
     }
 
-    /// Tells what has run out, and checks the claims that are due. One that fails doesn't keep the others from being checked.
+    /// Tells what has run out, and checks the claims that are due, unless another instance is at it.
     pub(crate) fn look(&self) {
+        if let Err(error) = self.store.elected("watch", || self.look_alone()) {
+            log::warn!("nothing is looked after: {error}");
+        }
+    }
+
+    /// One that fails doesn't keep the others from being checked.
+    fn look_alone(&self) {
         if let Err(error) = notices::tell(&self.store, &self.env, SYSTEM) {
             log::warn!("what has run out can't be told: {error}");
         }

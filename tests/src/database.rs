@@ -38,7 +38,8 @@ impl Database {
         Self { url, folder, made: None }
     }
 
-    fn fresh_postgres(server: String) -> Self {
+    /// A new database on that PostgreSQL.
+    pub fn fresh_postgres(server: String) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let (process, n) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let name = format!("scim_test_{process}_{n}");

@@ -1,9 +1,11 @@
 //! An Admin Organization with one linked organization, an identity provider and DNS: where most rules of
 //! organizations show.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
-use crate::{Client, Dns, Person, Say, Server};
+use crate::{Client, Database, Dns, Person, Say, Server};
 
 /// A SCIM user with an address.
 pub fn scim_user(email: &str) -> Value {
@@ -36,8 +38,12 @@ impl Family {
     }
 
     pub fn with_environment(environment: &[(&str, &str)]) -> Self {
+        Self::on(Arc::new(Database::fresh()), environment)
+    }
+
+    pub fn on(database: Arc<Database>, environment: &[(&str, &str)]) -> Self {
         let dns = Dns::start();
-        let server = Server::with_environment(&["--dns-server", &dns.address()], environment);
+        let server = Server::on(database, &["--dns-server", &dns.address()], environment);
         let operator = server.operator();
         let hq = operator.organization("HQ", json!({"kind": "admin"}));
         operator.verified(&dns, &hq, "example.com");

@@ -22,6 +22,7 @@ mod database;
 mod dns;
 mod family;
 mod people;
+mod postgres;
 pub mod replay;
 mod server;
 
@@ -31,4 +32,5 @@ pub use database::{Database, on_postgres, tool};
 pub use dns::{Dns, Say};
 pub use family::{Family, Operation, assert_unchanged, scim_group, scim_user};
 pub use people::Person;
+pub use postgres::Postgres;
 pub use server::{Server, binary, run};

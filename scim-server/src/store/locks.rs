@@ -208,6 +208,30 @@ pub(super) fn stop_writes(conn: &mut Conn) -> Result<()> {
     }
 }
 
+/// Runs `f` while it has the lock of that name, on a connection of its own; not at all, if another has it.
+#[cfg(feature = "postgres")]
+pub(super) fn elected(
+    target: &super::connection::Target,
+    name: &str,
+    f: impl FnOnce(),
+) -> Result<()> {
+    use diesel::connection::SimpleConnection as _;
+    let away = |e: super::OpenError| Error::busy("There is no database now").with_source(e);
+    let mut conn =
+        super::connection::open(target, super::connection::Role::Writer).map_err(away)?;
+    let begin = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0";
+    conn.batch_execute(begin).map_err(super::error::of)?;
+    let elected = statement("SELECT CAST(pg_try_advisory_xact_lock(")
+        .integer(lock_of("elected", name))
+        .sql(") AS TEXT)")
+        .rows::<Text, String>(&mut conn)?;
+    if elected.concat() == "true" {
+        f();
+    }
+    // The connection ends here, and the transaction and its lock with it.
+    Ok(())
+}
+
 /// The number of an advisory lock. Two names that share one only wait for each other.
 pub(super) fn lock_of(kind: &str, name: &str) -> i64 {
     let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
