@@ -219,14 +219,17 @@ impl Api {
             }
             Ok(reply)
         };
-        let reply = if endpoint.method == "GET" {
-            self.store.read_records(run)?
+        let done = if endpoint.method == "GET" {
+            self.store.read_records(run)
         } else if dry_run {
-            self.dry_run(run)?
+            self.dry_run(run)
         } else {
-            self.store.write_records(run)?
+            self.store.write_records(run)
         };
-        Ok(reply.into_response(endpoint.method == "GET"))
+        if let (Err(error), Some(refused)) = (&done, endpoint.refused) {
+            refused(&incoming, error)?;
+        }
+        Ok(done?.into_response(endpoint.method == "GET"))
     }
 
     /// Does everything, and undoes it: what a dry run tells is what the real one does.

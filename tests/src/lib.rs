@@ -19,6 +19,7 @@
 mod client;
 mod clock;
 mod dns;
+mod family;
 mod people;
 pub mod replay;
 mod server;
@@ -26,5 +27,6 @@ mod server;
 pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
 pub use dns::{Dns, Say};
+pub use family::{Family, Log, claim};
 pub use people::Person;
 pub use server::{Server, binary, run};

@@ -89,6 +89,33 @@ impl Person {
         emails
     }
 
+    /// Why somebody is a member of an organization: `manual`, `directory`, `group Berlin`, in order; with a
+    /// `~` in front what rests. Nothing if the person is no member.
+    pub fn grants(&self, organization: &str, email: &str) -> Vec<String> {
+        let member = self.member(organization, email);
+        let in_words = |grant: &Value| {
+            let rests = if grant["suspended"] == true { "~" } else { "" };
+            let source = grant["source"].as_str().unwrap();
+            let group = grant["group_name"].as_str().map(|name| format!(" {name}"));
+            format!("{rests}{source}{}", group.unwrap_or_default())
+        };
+        let mut grants: Vec<String> =
+            member["grants"].as_array().into_iter().flatten().map(in_words).collect();
+        grants.sort();
+        grants
+    }
+
+    /// A member of an organization, by the address; null if there is none.
+    pub fn member(&self, organization: &str, email: &str) -> Value {
+        let members = self.list(&format!("/organizations/{organization}/members"));
+        members.into_iter().find(|member| member["email"] == email).unwrap_or_default()
+    }
+
+    /// The audit log of an organization, the oldest event first.
+    pub fn events(&self, organization: &str) -> Vec<Value> {
+        self.list(&format!("/organizations/{organization}/audit-events?order=oldest&limit=200"))
+    }
+
     /// Makes an organization; gives its id.
     pub fn organization(&self, name: &str, more: Value) -> String {
         let mut body = json!({"name": name});

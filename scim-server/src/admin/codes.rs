@@ -3,13 +3,14 @@
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
 use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people};
+use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::Api;
-use super::call::{Call, Incoming, Reply, time};
+use super::call::{Call, Incoming, Reply, not_found, time};
 use super::endpoint::bad;
 use super::views::{LinkCodeView, NewLinkCode};
 use crate::secrets::{hint, random_id};
@@ -61,12 +62,31 @@ pub(super) fn succeeded(call: &mut Call<'_, '_>) -> Result<()> {
     call.tx.forget_latest_try(&subject)
 }
 
+/// A code that was refused is told to the organization that tried it and, if it is one of its codes, to the
+/// Admin Organization: tries are counted before, so these events are few.
+pub(super) fn tell_refusal(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
+    let Some(reason) = error.code().filter(|code| code.starts_with("link_code_")) else {
+        return Ok(());
+    };
+    let (org, api) = (incoming.org_id(), incoming.api);
+    let code = incoming.body.get("code").and_then(Value::as_str).unwrap_or_default();
+    let digest = api.code_digest(code)?;
+    api.store.write_records(|tx| {
+        let cause = incoming.cause;
+        let target = Id::parse(org.as_str()).ok_or_else(not_found)?;
+        cause.tell(tx, &org, "link_code.rejected", &target, json!({"reason": reason}))?;
+        let Some(code) = tx.code_by_digest(&digest)? else { return Ok(()) };
+        let detail = json!({"reason": reason, "other_org": org.as_str()});
+        cause.tell(tx, &code.org, "link_code.rejected", &code.id, detail)
+    })
+}
+
 fn view(
     call: &mut Call<'_, '_>,
     code: &LinkingCode,
     secret: Option<String>,
 ) -> Result<LinkCodeView> {
-    let issuer_present = match scim_core::resource::Id::parse(&code.created_by) {
+    let issuer_present = match Id::parse(&code.created_by) {
         Some(account) if code.created_by != OPERATOR => {
             let membership = people::membership(call.tx, &code.org, &account)?;
             membership.is_some_and(|m| m.is_active() && m.role > Role::Member)

@@ -70,6 +70,8 @@ pub(super) struct Endpoint {
     /// What has to be done outside the transaction: asking DNS, hashing a password, counting tries.
     pub(super) before: Option<fn(&Incoming<'_>) -> Result<Value>>,
     pub(super) run: fn(&mut Call<'_, '_>) -> Result<Reply>,
+    /// What is done about a refusal, outside the transaction that it undid: telling the audit log.
+    pub(super) refused: Option<fn(&Incoming<'_>, &Error) -> Result<()>>,
 }
 
 type Run = fn(&mut Call<'_, '_>) -> Result<Reply>;
@@ -94,6 +96,7 @@ impl Endpoint {
             output: Output::None,
             before: None,
             run,
+            refused: None,
         }
     }
 
@@ -123,6 +126,10 @@ impl Endpoint {
 
     pub(super) fn before(self, before: fn(&Incoming<'_>) -> Result<Value>) -> Self {
         Self { before: Some(before), ..self }
+    }
+
+    pub(super) fn refused(self, refused: fn(&Incoming<'_>, &Error) -> Result<()>) -> Self {
+        Self { refused: Some(refused), ..self }
     }
 
     /// Whether it answers 201: it makes something new.

@@ -10,7 +10,7 @@ use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
     AccountView, AuditEvent, CredentialView, DomainView, EffectiveSsoView, Explanation, GroupView,
-    LinkCodeView, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, MemberView,
+    LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, MemberView,
     NewAccount, NewDomain, NewLinkCode, NewMember, NewName, NewOrganization, NewPassword,
     NewPersonalToken, NewScimToken, OrganizationChange, OrganizationView, OwnerRecovery,
     RoleChange, ScimNameChange, ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView,
@@ -166,7 +166,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<LinkPreviewRequest>()
         .gives::<LinkPreview>()
-        .before(codes::count_try),
+        .before(codes::count_try)
+        .refused(codes::tell_refusal),
         e(
             ("POST", "/organizations/{org}/link"),
             ("link", "Link the organization with a code"),
@@ -174,10 +175,11 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             linked::link,
         )
         .takes::<LinkRequest>()
-        .gives::<OrganizationView>()
+        .gives::<LinkOutcome>()
         .moves()
         .fresh()
-        .before(codes::count_try),
+        .before(codes::count_try)
+        .refused(codes::tell_refusal),
         e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),
