@@ -71,6 +71,28 @@ impl Default for Family {
     }
 }
 
+/// Single sign-on settings, enabled, of a SAML identity provider.
+pub fn saml() -> Value {
+    json!({
+        "protocol": "saml",
+        "issuer": "http://www.okta.com/exkfhbfcvf1cD2n6p5d7",
+        "sign_on_url": "https://example.okta.com/app/example/exkfhbfcvf1cD2n6p5d7/sso/saml",
+        "certificates": [include_str!("../fixtures/idp.pem")],
+        "enabled": true,
+    })
+}
+
+/// Single sign-on settings, enabled, of an OpenID Connect provider.
+pub fn oidc() -> Value {
+    json!({
+        "protocol": "oidc",
+        "issuer": "https://login.firma.example/",
+        "client_id": "firma",
+        "client_secret": "not told to anybody",
+        "enabled": true,
+    })
+}
+
 /// Claims a domain, publishes its record, and has it verified. Gives the claim.
 pub fn claim(person: &Person, dns: &Dns, organization: &str, domain: &str) -> Value {
     let path = format!("/organizations/{organization}/domains");

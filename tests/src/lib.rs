@@ -27,6 +27,6 @@ mod server;
 pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
 pub use dns::{Dns, Say};
-pub use family::{Family, Log, claim};
+pub use family::{Family, Log, claim, oidc, saml};
 pub use people::Person;
 pub use server::{Server, binary, run};

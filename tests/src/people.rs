@@ -15,6 +15,17 @@ impl Person {
         Self { client: Client::new(server, secret) }
     }
 
+    /// The same person on a connection of its own.
+    pub fn again(&self) -> Self {
+        Self { client: self.client.again() }
+    }
+
+    /// The same person by a personal token, which doesn't grow stale as a session does.
+    pub fn by_token(&self, server: &Server) -> Self {
+        let made = self.post("/accounts/me/tokens", json!({})).is(201).json();
+        Self::new(server, made["token"].as_str().unwrap())
+    }
+
     /// Nobody.
     pub fn anonymous(server: &Server) -> Self {
         Self { client: Client::anonymous(server) }
@@ -109,6 +120,13 @@ impl Person {
     pub fn member(&self, organization: &str, email: &str) -> Value {
         let members = self.list(&format!("/organizations/{organization}/members"));
         members.into_iter().find(|member| member["email"] == email).unwrap_or_default()
+    }
+
+    /// How somebody with that address signs in, and by whose settings (empty with a password).
+    pub fn route(&self, email: &str) -> (String, String) {
+        let route = self.get(&format!("/sso/resolve?email={email}")).is(200).json();
+        let word = |name: &str| route[name].as_str().unwrap_or_default().to_owned();
+        (word("method"), word("organization"))
     }
 
     /// The audit log of an organization, the oldest event first.
