@@ -9,8 +9,8 @@ use super::call::{Call, Reply, time};
 use super::codes;
 use super::organizations::view as organization_view;
 use super::views::{
-    LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, ScimNameChange,
-    ScimNamesChange, UnlinkRequest,
+    LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
+    ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
 
 /// Free groups that a preview names.

@@ -10,11 +10,11 @@ use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
     AccountView, AuditEvent, CredentialView, DomainView, EffectiveSsoView, Explanation, GroupView,
-    LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, MemberView,
-    NewAccount, NewDomain, NewLinkCode, NewMember, NewName, NewOrganization, NewPassword,
-    NewPersonalToken, NewScimToken, OrganizationChange, OrganizationView, OwnerRecovery,
-    RoleChange, ScimNameChange, ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView,
-    SsoView, TeamMemberView, TeamView, UnlinkRequest,
+    LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest,
+    LinkedOrganizationView, MemberView, NewAccount, NewDomain, NewLinkCode, NewMember, NewName,
+    NewOrganization, NewPassword, NewPersonalToken, NewScimToken, OrganizationChange,
+    OrganizationView, OwnerRecovery, RoleChange, ScimNameChange, ScimNamesChange, ScimTokenView,
+    SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView, TeamView, UnlinkRequest,
 };
 use super::{accounts, audit, codes, domains, linked, members, organizations, scim, sso, teams};
 
