@@ -119,25 +119,16 @@ impl Person {
         self.post(&format!("/organizations/{organization}/members"), member).is(201);
     }
 
-    /// What an organization shows of a member.
-    pub fn member(&self, organization: &str, email: &str) -> Option<Value> {
-        let members = self.list(&format!("/organizations/{organization}/members"));
-        let mut found = members.into_iter().filter(|member| member["email"] == email);
-        let first = found.next();
-        assert_eq!(found.next(), None, "{email} is listed twice");
-        first
-    }
-
     /// The account of a member.
     #[track_caller]
     pub fn account(&self, organization: &str, email: &str) -> String {
-        let member = self.member(organization, email).expect("a member");
+        let member = self.member(organization, email);
         member["account"].as_str().unwrap().to_owned()
     }
 
     /// The sources of a member's grants in order, those that rest with a minus; none for a stranger.
-    pub fn grants(&self, organization: &str, email: &str) -> Vec<String> {
-        let member = self.member(organization, email).unwrap_or_default();
+    pub fn sources(&self, organization: &str, email: &str) -> Vec<String> {
+        let member = self.member(organization, email);
         let grants = member["grants"].as_array().cloned().unwrap_or_default();
         let word = |grant: &Value| {
             let rests = if grant["suspended"] == true { "-" } else { "" };

@@ -15,6 +15,17 @@ impl Person {
         Self { client: Client::new(server, secret) }
     }
 
+    /// The same person on a connection of its own.
+    pub fn again(&self) -> Self {
+        Self { client: self.client.again() }
+    }
+
+    /// The same person by a personal token, which doesn't grow stale as a session does.
+    pub fn by_token(&self, server: &Server) -> Self {
+        let made = self.post("/accounts/me/tokens", json!({})).is(201).json();
+        Self::new(server, made["token"].as_str().unwrap())
+    }
+
     /// Nobody.
     pub fn anonymous(server: &Server) -> Self {
         Self { client: Client::anonymous(server) }
@@ -87,6 +98,43 @@ impl Person {
         let mut emails: Vec<String> = members.iter().map(email).collect();
         emails.sort();
         emails
+    }
+
+    /// Why somebody is a member of an organization: `manual`, `directory`, `group Berlin`, in order; with a
+    /// `~` in front what rests. Nothing if the person is no member.
+    pub fn grants(&self, organization: &str, email: &str) -> Vec<String> {
+        let member = self.member(organization, email);
+        let in_words = |grant: &Value| {
+            let rests = if grant["suspended"] == true { "~" } else { "" };
+            let source = grant["source"].as_str().unwrap();
+            let group = grant["group_name"].as_str().map(|name| format!(" {name}"));
+            format!("{rests}{source}{}", group.unwrap_or_default())
+        };
+        let mut grants: Vec<String> =
+            member["grants"].as_array().into_iter().flatten().map(in_words).collect();
+        grants.sort();
+        grants
+    }
+
+    /// A member of an organization, by the address; null if there is none.
+    pub fn member(&self, organization: &str, email: &str) -> Value {
+        let members = self.list(&format!("/organizations/{organization}/members"));
+        let mut found = members.into_iter().filter(|member| member["email"] == email);
+        let first = found.next();
+        assert_eq!(found.next(), None, "{email} is listed twice");
+        first.unwrap_or_default()
+    }
+
+    /// How somebody with that address signs in, and by whose settings (empty with a password).
+    pub fn route(&self, email: &str) -> (String, String) {
+        let route = self.get(&format!("/sso/resolve?email={email}")).is(200).json();
+        let word = |name: &str| route[name].as_str().unwrap_or_default().to_owned();
+        (word("method"), word("organization"))
+    }
+
+    /// The audit log of an organization, the oldest event first.
+    pub fn events(&self, organization: &str) -> Vec<Value> {
+        self.list(&format!("/organizations/{organization}/audit-events?order=oldest&limit=200"))
     }
 
     /// Makes an organization; gives its id.

@@ -116,8 +116,8 @@ fn scenario_18_unlinking_gives_back_what_was_there_byte_for_byte() {
         let groups = f.operator.list(&format!("/organizations/{}/scim/groups", f.hq));
         assert_eq!(groups[0]["mapping"], "unmatched");
         if how == "keep" {
-            assert_eq!(f.operator.grants(&lab, "bob@example.com"), ["manual"]);
-            let note = f.operator.member(&lab, "bob@example.com").unwrap();
+            assert_eq!(f.operator.sources(&lab, "bob@example.com"), ["manual"]);
+            let note = f.operator.member(&lab, "bob@example.com");
             assert_eq!(note["grants"][0]["note"], "detached from Lab");
             let bob = f.operator.account(&lab, "bob@example.com");
             f.operator.delete(&format!("{at}/members/{bob}")).is(200);
@@ -283,7 +283,7 @@ fn scenario_22_a_group_is_a_team_until_the_organization_is_linked() {
     let eve = f.user("eve@example.com");
     let theirs = f.group("Crimson", &[&eve]);
     f.group("Blue", &[&eve]);
-    assert_eq!(f.operator.grants(&solo, "eve@example.com"), ["group"]);
+    assert_eq!(f.operator.sources(&solo, "eve@example.com"), ["group"]);
     f.idp.delete(&format!("/Groups/{theirs}")).is(204);
     assert_eq!((f.operator.list(&at), in_team(&crimson)), before);
     // Whoever people take out of the organization is in none of its teams.

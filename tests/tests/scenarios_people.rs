@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 fn is_active(operator: &Person, email: &str, organizations: &[&str], expected: bool) {
     for organization in organizations {
         let member = operator.member(organization, email);
-        let state = member.as_ref().map(|member| member["state"].clone());
+        let state = member.get("state").cloned();
         let wanted = if expected { "active" } else { "suspended" };
         assert_eq!(state, Some(json!(wanted)), "{organization}: {member:?}");
     }
@@ -38,7 +38,7 @@ fn scenario_14_reactivation_restores_everything_without_a_new_push() {
     let session = f.sign_in(&f.hq, "ann@example.com");
     let family = [f.hq.as_str(), &f.shop, &depot];
     is_active(&f.operator, "ann@example.com", &family, true);
-    let before = f.operator.grants(&depot, "ann@example.com");
+    let before = f.operator.sources(&depot, "ann@example.com");
 
     f.set_active(&ann, json!(false));
     is_active(&f.operator, "ann@example.com", &family, false);
@@ -54,13 +54,13 @@ fn scenario_14_reactivation_restores_everything_without_a_new_push() {
     // What comes while she is away is noted, and counts nothing.
     f.group("Stock", &[&ann]);
     is_active(&f.operator, "ann@example.com", &[&depot], false);
-    assert_eq!(f.operator.grants(&depot, "ann@example.com"), ["-group", "manual"]);
+    assert_eq!(f.operator.sources(&depot, "ann@example.com"), ["-group", "manual"]);
 
     f.set_active(&ann, json!(true));
     is_active(&f.operator, "ann@example.com", &family, true);
     assert_eq!(before, ["manual"]);
-    assert_eq!(f.operator.grants(&depot, "ann@example.com"), ["group", "manual"]);
-    assert_eq!(f.operator.member(&depot, "ann@example.com").unwrap()["role"], "admin");
+    assert_eq!(f.operator.sources(&depot, "ann@example.com"), ["group", "manual"]);
+    assert_eq!(f.operator.member(&depot, "ann@example.com")["role"], "admin");
     session.get("/accounts/me").is(401);
     sign_in(&f, "ann@example.com").is(201);
 
@@ -90,9 +90,9 @@ fn scenario_15_whoever_is_deleted_keeps_nothing_that_was_given_by_hand() {
     f.idp.get(&format!("/Users/{ann}")).refuses(404, "");
     let group = f.idp.get(&format!("/Groups/{sales}")).is(200).json();
     assert_eq!(group.get("members"), None);
-    assert_eq!(f.operator.grants(&f.hq, "ann@example.com"), [""; 0]);
-    assert_eq!(f.operator.grants(&f.shop, "ann@example.com"), [""; 0]);
-    assert_eq!(f.operator.grants(&depot, "ann@example.com"), ["-manual"]);
+    assert_eq!(f.operator.sources(&f.hq, "ann@example.com"), [""; 0]);
+    assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), [""; 0]);
+    assert_eq!(f.operator.sources(&depot, "ann@example.com"), ["-manual"]);
     is_active(&f.operator, "ann@example.com", &[&depot], false);
     session.get(&format!("/organizations/{depot}")).is(401);
     sign_in(&f, "ann@example.com").problem(401, "sign_in_failed");
@@ -108,7 +108,7 @@ fn scenario_15_whoever_is_deleted_keeps_nothing_that_was_given_by_hand() {
     assert_ne!(again, ann);
     f.put_in(&sales, &again);
     assert_eq!(f.operator.account(&f.hq, "ann@example.com"), account);
-    assert_eq!(f.operator.member(&f.shop, "ann@example.com").unwrap()["role"], "member");
+    assert_eq!(f.operator.member(&f.shop, "ann@example.com")["role"], "member");
     is_active(&f.operator, "ann@example.com", &[&depot], false);
     olga.add(&depot, "ann@example.com", "member");
     is_active(&f.operator, "ann@example.com", &[&f.hq, &f.shop, &depot], true);
@@ -181,8 +181,8 @@ fn scenario_19_the_last_owner_stays_owner_when_the_group_goes_and_rests_when_dea
     // By a group: the identity provider is told that it was done, and the owner stays.
     f.take_out(&sales, &ann);
     assert_eq!(f.idp.get(&format!("/Groups/{sales}")).json().get("members"), None);
-    assert_eq!(f.operator.grants(&f.shop, "ann@example.com"), ["owner_protected"]);
-    assert_eq!(f.operator.member(&f.shop, "ann@example.com").unwrap()["role"], "owner");
+    assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), ["owner_protected"]);
+    assert_eq!(f.operator.member(&f.shop, "ann@example.com")["role"], "owner");
     let blocked = "membership.removal_blocked_last_owner";
     assert!(f.operator.told(&f.shop, Some(&account)).contains(&blocked.to_owned()));
     assert_eq!(owned(), true);
@@ -194,7 +194,7 @@ fn scenario_19_the_last_owner_stays_owner_when_the_group_goes_and_rests_when_dea
     f.set_active(&ann, json!(false));
     session.get(&shop).is(401);
     is_active(&f.operator, "ann@example.com", &[&f.shop], false);
-    assert_eq!(f.operator.member(&f.shop, "ann@example.com").unwrap()["role"], "owner");
+    assert_eq!(f.operator.member(&f.shop, "ann@example.com")["role"], "owner");
     assert_eq!(owned(), false);
     let recover = format!("/organizations/{}/owners:recover", f.shop);
     let (olga, _) = f.operator.newcomer(&f.server, "olga@elsewhere.org");
@@ -220,7 +220,7 @@ fn scenario_19_a_deleted_last_owner_keeps_the_role_and_no_access() {
     let at_shop = format!("/organizations/{}/members/{account}", f.shop);
     f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
     f.idp.delete(&format!("/Users/{ann}")).is(204);
-    let left = f.operator.member(&f.shop, "ann@example.com").unwrap();
+    let left = f.operator.member(&f.shop, "ann@example.com");
     assert_eq!((&left["role"], &left["state"]), (&json!("owner"), &json!("suspended")));
     let shop = f.operator.get(&format!("/organizations/{}", f.shop)).is(200).json();
     assert_eq!(shop["has_active_owner"], false);

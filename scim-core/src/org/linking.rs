@@ -345,6 +345,7 @@ pub fn unlink<R: Records>(
         Members::Remove => "remove",
     };
     let about = |other: &Tenant| json!({"other_org": other.as_str(), "before": {"scim_name": before}, "members": how});
+    tell_match(tx, (&link.admin, org), group.as_ref(), None, cause)?;
     tell(tx, cause, "organization.unlinked", &movements)?;
     cause.tell(tx, org, "organization.unlinked", &target(org)?, about(&link.admin))?;
     cause.tell(tx, &link.admin, "organization.unlinked", &target(org)?, about(org))?;
@@ -415,6 +416,7 @@ pub fn set_scim_names<R: Records>(
             }
             let now = matching_group(tx, &new)?;
             if now != *group {
+                tell_match(tx, (&admin.id, &organization.id), group.as_ref(), now.as_ref(), cause)?;
                 movements.extend(regroup(tx, admin, &new, group.as_ref(), now.as_ref())?);
             }
         }
@@ -423,6 +425,22 @@ pub fn set_scim_names<R: Records>(
     settle_all(tx, &mut movements, false, cause.now)?;
     tell(tx, cause, "scim_name.changed", &movements)?;
     Ok((after, movements))
+}
+
+/// Tells the Admin Organization which group matches a linked organization, and which doesn't any more.
+fn tell_match<R: Records>(
+    tx: &mut R,
+    (admin, linked): (&Tenant, &Tenant),
+    before: Option<&Id>,
+    after: Option<&Id>,
+    cause: &Cause<'_>,
+) -> Result<()> {
+    for (group, event) in [(before, "scim_group.unmatched"), (after, "scim_group.matched")] {
+        if let Some(group) = group {
+            cause.tell(tx, admin, event, group, json!({"other_org": linked.as_str()}))?;
+        }
+    }
+    Ok(())
 }
 
 /// The members that one group gave go, those that another gives come.
@@ -488,19 +506,7 @@ pub fn preview<R: Records>(
             next => after = next,
         }
     }
-    let mut warnings = Vec::new();
-    if settings.as_ref().is_none_or(|s| !s.enabled) {
-        warnings.push("sso_not_configured");
-    }
-    if tx.sso(&organization.id)?.is_some() {
-        warnings.push("own_sso_ignored");
-    }
-    if !hidden.is_empty() {
-        warnings.push("own_domains_hidden");
-    }
-    if !tx.within(&organization.id, |tx| tx.bindings_after(None, 1))?.is_empty() {
-        warnings.push("own_directory_dormant");
-    }
+    let warnings = warnings(tx, &organization.id, &admin.id)?;
     Ok(Preview {
         domains: verified.into_iter().collect(),
         sso: settings.map_or((false, false), |s| (s.enabled, s.required)),
@@ -510,4 +516,26 @@ pub fn preview<R: Records>(
         warnings,
         admin,
     })
+}
+
+/// What to mind about an organization that is, or is to be, linked to an Admin Organization.
+///
+/// # Errors
+/// From the storage.
+pub fn warnings<R: Records>(
+    tx: &mut R,
+    organization: &Tenant,
+    admin: &Tenant,
+) -> Result<Vec<&'static str>> {
+    let without_sso = tx.sso(admin)?.is_none_or(|settings| !settings.enabled);
+    let own_sso = tx.sso(organization)?.is_some();
+    let own_domains = !tx.domains(organization)?.is_empty();
+    let own_directory = !tx.within(organization, |tx| tx.bindings_after(None, 1))?.is_empty();
+    let all = [
+        (without_sso, "sso_not_configured"),
+        (own_sso, "own_sso_ignored"),
+        (own_domains, "own_domains_hidden"),
+        (own_directory, "own_directory_dormant"),
+    ];
+    Ok(all.into_iter().filter(|(holds, _)| *holds).map(|(_, warning)| warning).collect())
 }

@@ -204,19 +204,17 @@ pub fn members<R: Records>(
         users_after = Some(last);
         // A person is listed once: those with stored grants came before, and those whom both the own
         // directory and the group have come as users of the group's.
-        let mut accounts = Vec::new();
-        let mut own = BTreeSet::new();
+        let (mut own, mut others) = (Vec::new(), Vec::new());
         for (_, binding) in bindings {
             let Some(binding) = binding else { continue };
             if tx.grants(org, &binding.account)?.is_empty() {
-                if binding.org == *org {
-                    own.insert(binding.account.clone());
-                }
-                accounts.push(binding.account);
+                let list = if binding.org == *org { &mut own } else { &mut others };
+                list.push(binding.account);
             }
         }
-        let page = memberships(tx, organization, &accounts)?;
-        found.extend(page.into_iter().filter(|m| m.group().is_none() || !own.contains(&m.account)));
+        let own = memberships(tx, organization, &own)?;
+        found.extend(own.into_iter().filter(|m| m.group().is_none()));
+        found.extend(memberships(tx, organization, &others)?);
     }
     Ok((found, Some(After::User(users_after))))
 }

@@ -31,6 +31,11 @@ pub(super) fn view(call: &mut Call<'_, '_>, account: &Account) -> Result<Account
     let mut memberships = Vec::new();
     for membership in people::memberships_of(call.tx, &account.id)? {
         let Some(organization) = call.tx.organization(&membership.org)? else { continue };
+        // Admin Organizations are not for their plain members to see.
+        let plain = organization.is_admin() && membership.role == Role::Member;
+        if plain && call.person.account() == Some(&account.id) {
+            continue;
+        }
         memberships.push(AccountMembershipView {
             organization: organization.id.as_str().to_owned(),
             organization_name: organization.name,

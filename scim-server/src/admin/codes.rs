@@ -14,7 +14,7 @@ use super::call::{Call, Incoming, Reply, not_found, time};
 use super::endpoint::bad;
 use super::views::{LinkCodeView, NewLinkCode};
 use crate::secrets::{hint, random_id};
-use crate::store::{DieselTransaction, OPERATOR};
+use crate::store::OPERATOR;
 
 /// Tries of a code by one person for one organization, and the time in which they count.
 const TRIES: i64 = 5;
@@ -62,24 +62,21 @@ pub(super) fn succeeded(call: &mut Call<'_, '_>) -> Result<()> {
     call.tx.forget_latest_try(&subject)
 }
 
-/// A code that was refused is told: in the log of whoever tried, and, where the code is one, of its
-/// Admin Organization. Neither learns who the other is.
+/// A code that was refused is told in the log of the organization that tried it, and, if it is one, in that
+/// of its Admin Organization, with who tried. Tries are counted before, so these events are few.
 pub(super) fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
-    let Some(why) = error.code().filter(|code| code.starts_with("link_code_")) else {
+    let Some(reason) = error.code().filter(|code| code.starts_with("link_code_")) else {
         return Ok(());
     };
     let code = incoming.body.get("code").and_then(Value::as_str).unwrap_or_default();
     let (digest, org) = (incoming.api.code_digest(code)?, incoming.org_id());
-    let tell = |tx: &mut DieselTransaction<'_>, org: &Tenant, target: &Id| {
-        incoming.cause.tell(tx, org, "link_code.rejected", target, json!({"code": why}))
-    };
     incoming.api.store.write_records(|tx| {
+        let cause = incoming.cause;
         let target = Id::parse(org.as_str()).ok_or_else(not_found)?;
-        tell(tx, &org, &target)?;
-        match tx.code_by_digest(&digest)? {
-            Some(code) => tell(tx, &code.org, &code.id),
-            None => Ok(()),
-        }
+        cause.tell(tx, &org, "link_code.rejected", &target, json!({"reason": reason}))?;
+        let Some(code) = tx.code_by_digest(&digest)? else { return Ok(()) };
+        let detail = json!({"reason": reason, "other_org": org.as_str()});
+        cause.tell(tx, &code.org, "link_code.rejected", &code.id, detail)
     })
 }
 

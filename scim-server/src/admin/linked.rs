@@ -9,8 +9,8 @@ use super::call::{Call, Reply, time};
 use super::codes;
 use super::organizations::view as organization_view;
 use super::views::{
-    LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView, ScimNameChange,
-    ScimNamesChange, UnlinkRequest,
+    LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
+    ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
 
 /// Free groups that a preview names.
@@ -59,7 +59,11 @@ pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
         linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
     codes::succeeded(call)?;
     call.moved(movements);
-    Reply::ok(&organization_view(call, &linked)?)
+    let warnings = linking::warnings(call.tx, &linked.id, linked.governed_by())?;
+    Reply::ok(&LinkOutcome {
+        organization: organization_view(call, &linked)?,
+        warnings: warnings.into_iter().map(str::to_owned).collect(),
+    })
 }
 
 /// From either side: the organization's own owner, or an owner or admin of its Admin Organization.

@@ -10,9 +10,9 @@ use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
     AccountView, AuditEvent, AuditExportView, CredentialView, DomainView, EffectiveSsoView,
-    Explanation, GroupView, LinkCodeView, LinkPreview, LinkPreviewRequest, LinkRequest,
-    LinkedOrganizationView, MemberView, NewAccount, NewAuditExport, NewDomain, NewLinkCode,
-    NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken, NewScimToken,
+    Explanation, GroupView, LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest,
+    LinkRequest, LinkedOrganizationView, MemberView, NewAccount, NewAuditExport, NewDomain,
+    NewLinkCode, NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken, NewScimToken,
     OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
     ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView,
     TeamView, UnlinkRequest,
@@ -178,7 +178,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             linked::link,
         )
         .takes::<LinkRequest>()
-        .gives::<OrganizationView>()
+        .gives::<LinkOutcome>()
         .moves()
         .fresh()
         .before(codes::count_try)

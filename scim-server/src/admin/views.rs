@@ -136,6 +136,15 @@ pub(super) struct LinkRequest {
     pub(super) scim_name: Option<String>,
 }
 
+/// The organization that has been linked.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LinkOutcome {
+    #[serde(flatten)]
+    pub(super) organization: OrganizationView,
+    /// As in the preview.
+    pub(super) warnings: Vec<String>,
+}
+
 /// How to unlink.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

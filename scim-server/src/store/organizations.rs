@@ -98,6 +98,18 @@ impl DieselStore {
         most: i64,
         (since, now): (Timestamp, Timestamp),
     ) -> Result<bool> {
+        // Whoever is over the limit costs no write.
+        let made: i64 = self.0.read(|conn| {
+            attempts::table
+                .filter(attempts::subject.eq(subject))
+                .filter(attempts::at.ge(since.as_millisecond()))
+                .count()
+                .get_result(conn)
+                .map_err(of)
+        })?;
+        if made >= most {
+            return Ok(false);
+        }
         let id = random_id()?;
         self.0.write(|conn| {
             // Tries of one subject are counted one after the other.
