@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
     reason = "tests fail by panicking"
 )]
 
@@ -277,7 +278,7 @@ fn single_sign_on_settings() {
         (json!([""]), "PEM"),
         (json!(["hello"]), "-----BEGIN CERTIFICATE-----"),
         (json!(["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"]), "can't be read"),
-        (json!([&VALID[..VALID.len() / 2]]), "PEM"),
+        (json!([VALID.split_at(VALID.len() / 2).0]), "PEM"),
         (json!([key]), "PEM"),
         (json!([broken]), "certificate"),
         (json!([two]), "more than one"),
@@ -318,7 +319,7 @@ fn single_sign_on_settings() {
         assert_eq!(answer.status, 422, "{settings}: {}", answer.text);
         refuses(&answer, 422, "invalid_sso", word);
     }
-    let answer = bad.send("PUT", &bad.shop("/sso"), good.clone());
+    let answer = bad.send("PUT", &bad.shop("/sso"), good);
     refuses(&answer, 409, "organization_linked", "Admin Organization");
     refuses(&bad.send("DELETE", &path, Value::Null), 404, "not_found", "single sign-on");
     bad.nothing_changed();

@@ -26,6 +26,13 @@ struct Scene<'s> {
     bare: String,
 }
 
+struct Call {
+    /// The operator, unless somebody else.
+    caller: Option<Person>,
+    ids: Vec<(&'static str, String)>,
+    body: Value,
+}
+
 impl<'s> Scene<'s> {
     fn set(server: &'s Server, dns: &Dns, operator: &'s Person, mark: usize) -> Self {
         let organization = |name: &str, more: Value| operator.organization(name, more);
@@ -91,8 +98,8 @@ impl<'s> Scene<'s> {
         self.operator.list(&self.at(org, list))[0]["id"].as_str().unwrap().to_owned()
     }
 
-    /// Who calls, with which ids in the path and which body. None for an operation that isn't known here.
-    fn call(&self, name: &str) -> Option<(Option<Person>, Vec<(&'static str, String)>, Value)> {
+    /// How an operation is called; None for one that isn't known here.
+    fn call(&self, name: &str) -> Option<Call> {
         let mut ids: Vec<(&'static str, String)> = Vec::new();
         let mut caller = None;
         let mut id = |name: &'static str, id: String| ids.push((name, id));
@@ -260,7 +267,7 @@ impl<'s> Scene<'s> {
             }
             _ => return None,
         };
-        Some((caller, ids, body))
+        Some(Call { caller, ids, body })
     }
 
     /// All grants, whether each rests, and all roles, as the lists of members show them.
@@ -334,7 +341,7 @@ fn scenario_26_what_has_no_dry_run_moves_nobody() {
     for (mark, operation) in changing(&operator, false).iter().enumerate() {
         let at = &operation.name;
         let scene = Scene::set(&server, &dns, &operator, mark);
-        let Some((caller, ids, body)) = scene.call(at) else { unknown(operation) };
+        let Some(Call { caller, ids, body }) = scene.call(at) else { unknown(operation) };
         let ids: Vec<(&str, &str)> = ids.iter().map(|(name, id)| (*name, id.as_str())).collect();
         let (path, person) = (operation.at(&ids), caller.as_ref().unwrap_or(&operator));
         let people = scene.people(&scene.organizations());
@@ -358,7 +365,9 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
     let mut told = BTreeSet::new();
     for (mark, operation) in changing(&operator, true).iter().enumerate() {
         let scene = Scene::set(&server, &dns, &operator, mark);
-        let Some((caller, ids, body)) = scene.call(&operation.name) else { unknown(operation) };
+        let Some(Call { caller, ids, body }) = scene.call(&operation.name) else {
+            unknown(operation)
+        };
         let ids: Vec<(&str, &str)> = ids.iter().map(|(name, id)| (*name, id.as_str())).collect();
         let (path, person) = (operation.at(&ids), caller.as_ref().unwrap_or(&operator));
         let (orgs, routes) = (scene.organizations(), scene.routes());

@@ -288,6 +288,13 @@ fn scenario_22_a_group_is_a_team_until_the_organization_is_linked() {
     assert_eq!((f.operator.list(&at), in_team(&crimson)), before);
     // Whoever people take out of the organization is in none of its teams.
     let ann = f.operator.account(&solo, "ann@solo.example");
+    let crimson_at = format!("{at}/{}/members", crimson["id"].as_str().unwrap());
+    let refused = f.operator.delete(&format!("{crimson_at}/{ann}"));
+    refused.problem(409, "team_managed_by_scim");
+    assert!(refused.text.contains("sleeps"), "{}", refused.text);
+    f.operator.put(&format!("{crimson_at}/{gus}"), Value::Null).is(204);
+    assert_eq!(in_team(&crimson), ["ann@solo.example group", "gus@guest.org manual"]);
+    f.operator.delete(&format!("{crimson_at}/{gus}")).is(204);
     f.operator.delete(&format!("/organizations/{solo}/members/{ann}")).is(200);
     assert_eq!(in_team(&crimson), [""; 0]);
     let path = format!("{at}/{}", crimson["id"].as_str().unwrap());

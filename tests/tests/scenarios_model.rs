@@ -8,6 +8,7 @@
     reason = "tests fail by panicking"
 )]
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_tests::{Family, Person, scim_group, scim_user};
@@ -173,9 +174,9 @@ impl World {
             }
             6 | 7 => {
                 let members = if random.coin() { "keep" } else { "remove" };
-                if !model.links.contains_key(&org) {
+                if let Entry::Vacant(unlinked) = model.links.entry(org) {
                     operator.link(&self.f.hq, &self.orgs[org], None);
-                    model.links.insert(org, None);
+                    unlinked.insert(None);
                     return format!("link {org}");
                 }
                 operator.post(&self.at(org, "/unlink"), json!({"members": members})).is(200);
@@ -289,7 +290,7 @@ fn run(seed: u64) {
         done.push(world.step(&mut model, &mut random));
         world.compare(&model, random.below(USERS), &format!("seed {seed}, step {step}: {done:#?}"));
     }
-    let kinds: BTreeSet<&str> = done.iter().map(|step| &step[..4]).collect();
+    let kinds: BTreeSet<&str> = done.iter().filter_map(|step| step.get(..4)).collect();
     assert!(kinds.len() > 8, "{kinds:?}");
 }
 

@@ -122,6 +122,7 @@ pub fn delete<R: Records>(
 /// to take out somebody whom the group has.
 pub fn set_member<R: Records>(
     tx: &mut R,
+    organization: &Organization,
     team: &Team,
     account: &Id,
     member: bool,
@@ -134,9 +135,12 @@ pub fn set_member<R: Records>(
     }
     let changed = tx.set_team_member(&team.org, &team.id, account, member)?;
     if !changed && !member && is_member_by_group(tx, team, account)? {
-        return Err(Refusal::TeamManagedByScim.because(
-            "The identity provider's group has this person; take the person out of the group there",
-        ));
+        return Err(Refusal::TeamManagedByScim.because(if organization.is_linked() {
+            "A group of the organization's own directory, which sleeps while it is linked, has this \
+             person; remove the person from the organization, or unlink it and change the group"
+        } else {
+            "The identity provider's group has this person; take the person out of the group there"
+        }));
     }
     if changed {
         let event = if member { "team.user_added" } else { "team.user_removed" };

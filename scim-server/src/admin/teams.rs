@@ -87,8 +87,8 @@ pub(super) fn remove_member(call: &mut Call<'_, '_>) -> Result<Reply> {
 }
 
 fn set_member(call: &mut Call<'_, '_>, member: bool) -> Result<Reply> {
-    let (_, team) = find(call)?;
+    let (organization, team) = find(call)?;
     let account = account_in_path(call)?;
-    teams::set_member(call.tx, &team, &account, member, call.incoming.cause)?;
+    teams::set_member(call.tx, &organization, &team, &account, member, call.incoming.cause)?;
     Ok(Reply::nothing())
 }
