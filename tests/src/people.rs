@@ -15,6 +15,13 @@ impl Person {
         Self { client: Client::new(server, secret) }
     }
 
+    /// The same person at another server.
+    pub fn at(&self, server: &Server) -> Self {
+        let mut client = Client::anonymous(server);
+        client.token.clone_from(&self.client.token);
+        Self { client }
+    }
+
     /// Nobody.
     pub fn anonymous(server: &Server) -> Self {
         Self { client: Client::anonymous(server) }
