@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod copy;
 mod desk;
 mod directory;
 mod domain;
@@ -83,6 +84,8 @@ enum Command {
     Import(Import),
     /// Write users and groups as JSON lines
     Export(Export),
+    /// Copy a whole database into an empty one, such as from SQLite to PostgreSQL
+    Copy(copy::Copy),
 }
 
 #[derive(Debug, Subcommand)]
@@ -200,6 +203,7 @@ impl Cli {
             Command::Token(token) => directory::token(&config, token)?,
             Command::Import(import) => transfer::import(&config, &import)?,
             Command::Export(export) => transfer::export(&config, &export)?,
+            Command::Copy(copy) => copy.run(&config)?,
             Command::Org(org) => return org.run(&config),
             Command::LinkCode(code) => return code.run(&config),
             Command::ScimName(name) => return name.run(&config),

@@ -2,6 +2,7 @@
 
 mod answers;
 mod connection;
+mod copy;
 mod credentials;
 mod due;
 mod error;
@@ -22,6 +23,7 @@ mod tokens;
 mod transaction;
 mod writer;
 
+pub use copy::{Step, copy};
 pub use credentials::{Credential, CredentialKind};
 pub(crate) use due::Expiring;
 pub use error::OpenError;
@@ -116,7 +118,6 @@ struct Inner {
     registry: Registry,
     plan: IndexPlan,
     budget: usize,
-    #[cfg(feature = "postgres")]
     target: Target,
     readers: Pool<Manager>,
     writes: Writes,
@@ -150,6 +151,11 @@ impl DieselStore {
         let mut first = connection::open(&target, Role::Writer)?;
         migrate::run(&mut first, &target)?;
         let facts = connection::facts(&mut first, &target)?;
+        if setting(&mut first, copy::MARK).map_err(|e| OpenError::of(&target, &e))?.is_some() {
+            return Err(OpenError::new(format!(
+                "{target} has a part of a copy; finish it first, with the scim-server copy that began it"
+            )));
+        }
         let readers = connection::pool(&target, Role::Reader, options.readers, options.wait)?;
         let writes = match first {
             Conn::Sqlite(_) => Writes::Alone(Writer::new(first, options.wait)),
@@ -165,7 +171,6 @@ impl DieselStore {
             registry: registry.clone(),
             plan,
             budget: options.budget,
-            #[cfg(feature = "postgres")]
             target: target.clone(),
             readers,
             writes,

@@ -26,6 +26,13 @@ impl Person {
         Self::new(server, made["token"].as_str().unwrap())
     }
 
+    /// The same person at another server.
+    pub fn at(&self, server: &Server) -> Self {
+        let mut client = Client::anonymous(server);
+        client.token.clone_from(&self.client.token);
+        Self { client }
+    }
+
     /// Nobody.
     pub fn anonymous(server: &Server) -> Self {
         Self { client: Client::anonymous(server) }

@@ -3,10 +3,10 @@
 CREATE TABLE counts_in_parts (
     org  TEXT   NOT NULL,
     kind TEXT   NOT NULL,
-    n    BIGINT NOT NULL,
     part BIGINT NOT NULL,
+    n    BIGINT NOT NULL,
     PRIMARY KEY (org, kind, part)
 ) WITHOUT ROWID;
-INSERT INTO counts_in_parts (org, kind, n, part) SELECT org, kind, n, 0 FROM resource_counts;
+INSERT INTO counts_in_parts (org, kind, part, n) SELECT org, kind, 0, n FROM resource_counts;
 DROP TABLE resource_counts;
 ALTER TABLE counts_in_parts RENAME TO resource_counts;

@@ -53,6 +53,25 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// Whether there is something to open, rather than to make.
+    pub(super) fn exists(&self) -> bool {
+        match self {
+            Self::Sqlite(place) => place.exists(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => true,
+        }
+    }
+
+    /// The longest key that can be indexed, in bytes. A row of PostgreSQL's indexes has 2,704, and ids
+    /// stand in it too.
+    pub(super) fn longest_key(&self) -> Option<usize> {
+        match self {
+            Self::Sqlite(_) => None,
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => Some(2_000),
+        }
+    }
+
     pub(super) fn parse(options: &Options) -> Result<Self, OpenError> {
         let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {

@@ -15,7 +15,7 @@ use super::error::OpenError;
 use super::locks::{Hold, lock, stop_writes};
 use super::statement::statement;
 use super::transaction::DieselTransaction;
-use super::{Inner, Writes, setting};
+use super::{Inner, setting};
 
 /// What identity providers look people up by.
 const STANDARD: [&str; 15] = [
@@ -155,20 +155,11 @@ impl Inner {
     /// # Errors
     /// [`Kind::InvalidValue`] for a value that the database can't index.
     pub(super) fn require_short(&self, path: &str, key: &str) -> Result<()> {
-        match self.longest_key() {
+        match self.target.longest_key() {
             Some(longest) if key.len() > longest => Err(Error::invalid_value(format!(
                 "\"{path}\" can be searched for, and its values may have {longest} bytes for that"
             ))),
             _ => Ok(()),
-        }
-    }
-
-    /// A row of PostgreSQL's indexes has 2,704 bytes, and ids stand in it too.
-    fn longest_key(&self) -> Option<usize> {
-        match &self.writes {
-            Writes::Alone(_) => None,
-            #[cfg(feature = "postgres")]
-            Writes::Pooled(_) => Some(2_000),
         }
     }
 

@@ -9,7 +9,7 @@ use diesel::backend::Backend;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::{LoadQuery, RunQueryDsl};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, HasSqlType, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
 use diesel::sqlite::Sqlite;
 #[cfg(feature = "postgres")]
 use diesel::{PgConnection, pg::Pg};
@@ -39,6 +39,7 @@ enum Part {
     OptionalText(Option<String>),
     Integer(i64),
     OptionalInteger(Option<i64>),
+    Boolean(bool),
 }
 
 /// Begins a statement.
@@ -75,6 +76,11 @@ impl Statement {
 
     pub(super) fn optional_integer(mut self, value: Option<i64>) -> Self {
         self.parts.push(Part::OptionalInteger(value));
+        self
+    }
+
+    pub(super) fn boolean(mut self, value: bool) -> Self {
+        self.parts.push(Part::Boolean(value));
         self
     }
 
@@ -187,10 +193,11 @@ impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
 
 impl<ST, DB> QueryFragment<DB> for Typed<ST>
 where
-    DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt>,
+    DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
     String: ToSql<Text, DB>,
     Option<String>: ToSql<Nullable<Text>, DB>,
     i64: ToSql<BigInt, DB>,
+    bool: ToSql<Bool, DB>,
     Option<i64>: ToSql<Nullable<BigInt>, DB>,
 {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
@@ -203,6 +210,7 @@ where
                 Part::PerBackend { sqlite, postgres } => out.push_sql(DB::pick(sqlite, postgres)),
                 Part::Text(value) => out.push_bind_param::<Text, _>(value)?,
                 Part::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                Part::Boolean(value) => out.push_bind_param::<Bool, _>(value)?,
                 Part::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
                 Part::OptionalInteger(value) => {
                     out.push_bind_param::<Nullable<BigInt>, _>(value)?;

@@ -35,6 +35,10 @@ impl Place {
         Self { path: path.to_owned() }
     }
 
+    pub(super) fn exists(&self) -> bool {
+        std::path::Path::new(&self.path).exists()
+    }
+
     /// Opens and prepares a connection, or says why it can't.
     pub(super) fn open(&self, role: Role) -> std::result::Result<SqliteConnection, String> {
         let hint = || match std::path::Path::new(&self.path).parent() {
