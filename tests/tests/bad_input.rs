@@ -365,8 +365,6 @@ fn things_in_another_state() {
         ("POST", bad.shop("/link"), json!({"code": "x"}), 409, "already_linked", "unlink it first"),
         ("POST", bad.shop("/link:preview"), json!({"code": "x"}), 409, "already_linked", "unlink"),
         ("POST", bad.hq("/link"), json!({"code": "x"}), 409, "admin_org_cannot_be_linked", "can't"),
-        ("POST", solo("/link"), json!({"code": "x"}), 404, "link_code_invalid", "copied whole"),
-        ("POST", solo("/link"), json!({"code": ""}), 404, "link_code_invalid", "copied whole"),
         ("POST", cheap("/link"), json!({"code": "x"}), 403, "plan_required", "Enterprise"),
         (
             "POST",
@@ -448,6 +446,18 @@ fn things_in_another_state() {
     let intended = json!({"intended_organization": "x".repeat(1_000)});
     f.operator.post(&bad.hq("/link-codes"), intended).problem(400, "invalid_value");
     bad.nothing_changed();
+    // A code that is none changes nothing but the log, which tells of it.
+    for code in ["x", ""] {
+        let answer = bad.send("POST", &solo("/link"), json!({"code": code}));
+        refuses(&answer, 404, "link_code_invalid", "copied whole");
+    }
+    let told = f.operator.events(&id("Solo")).len();
+    let is_log = |(path, _): &(String, String)| path.contains("/audit-events");
+    let rest = |all: Vec<(String, String)>| all.into_iter().filter(|e| !is_log(e)).collect();
+    let (before, after): (Vec<_>, Vec<_>) =
+        (rest(bad.before.clone()), rest(f.operator.everything()));
+    assert_unchanged("a code that is none", &before, &after);
+    assert_eq!(told, 4);
 }
 
 #[test]

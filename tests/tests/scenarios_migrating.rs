@@ -102,7 +102,8 @@ fn scenario_02_withdraw_claim_verify_link_and_no_single_sign_on_in_between() {
     assert_eq!(route(), theirs);
 
     // Withdrawn: sign-on by the domain is gone at once, people and access are as they were.
-    dora.delete(&firma.claimed("")).is(204);
+    let withdrawn = dora.delete(&firma.claimed("")).is(200).json();
+    assert_eq!(withdrawn["effects"]["changes"].as_array().unwrap().len(), 3, "{withdrawn}");
     assert_eq!(route(), password);
     assert_eq!(firma.source(), firma.id);
     assert_eq!(there.names(), ["domain.withdrawn"]);
