@@ -74,6 +74,11 @@ impl Firma {
         assert_eq!(self.dora.grants(&self.id, "ann@firma.example"), ["directory", "group Firma"]);
         assert_eq!(self.dora.grants(&self.id, "bob@firma.example"), ["directory"]);
         assert_eq!(self.dora.grants(&self.id, "cora@firma.example"), ["group Firma"]);
+        // Everybody is listed once, whom both the old directory and the group have too.
+        let mut people =
+            ["ann", "bob", "cora"].map(|name| format!("{name}@firma.example")).to_vec();
+        people.push("owner@firma.example".into());
+        assert_eq!(self.dora.active_members(&self.id), people);
         // The old application is shut out; its team stays, and is the people's now.
         self.idp.get(&format!("/Users/{}", self.ann)).refuses(403, "");
         let mut team = self.team.clone();
