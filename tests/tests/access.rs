@@ -71,7 +71,8 @@ fn least(operation: &Operation) -> Least {
         | "addTeamMember"
         | "removeTeamMember"
         | "explain"
-        | "listAuditEvents" => Least::Admin,
+        | "listAuditEvents"
+        | "createAuditExport" => Least::Admin,
         "deleteOrganization" | "unlink" => Least::Owner,
         "createAccount" | "recoverOwner" => Least::Operator,
         other => panic!("{other} is new: say in this test who may call it"),

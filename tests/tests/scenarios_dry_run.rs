@@ -247,6 +247,10 @@ impl<'s> Scene<'s> {
                 id("account", account(&self.solo, "otto", "solo"));
                 Value::Null
             }
+            "createAuditExport" => {
+                id("org", self.solo.clone());
+                json!({"format": "csv"})
+            }
             "createTeam" => {
                 id("org", self.solo.clone());
                 json!({"name": "Blue"})
