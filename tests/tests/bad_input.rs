@@ -427,6 +427,7 @@ fn things_in_another_state() {
             "invalid_value",
             "regular",
         ),
+        ("POST", solo("/audit-exports"), json!({"format": "pdf"}), 422, "invalid_value", "ndjson"),
         ("POST", solo("/scim/tokens"), json!({"preset": "x"}), 422, "invalid_value", "preset"),
         ("POST", solo("/scim/tokens"), json!({"scopes": "read,fly"}), 422, "invalid_value", "fly"),
         ("POST", solo("/scim/tokens"), json!({"expires_in_days": 0}), 400, "invalid_value", "1 to"),
@@ -458,6 +459,29 @@ fn things_in_another_state() {
         (rest(bad.before.clone()), rest(f.operator.everything()));
     assert_unchanged("a code that is none", &before, &after);
     assert_eq!(told, 4);
+}
+
+#[test]
+fn linking_codes() {
+    let bad = Bad::start(|f| drop(f.operator.organization("Solo", json!({}))));
+    let all = bad.f.operator.list("/organizations");
+    let solo = all.iter().find(|o| o["name"] == "Solo").unwrap()["id"].as_str().unwrap().to_owned();
+    let (link, long) = (format!("/organizations/{solo}/link"), "x".repeat(10_000));
+    let codes = ["", "x", "link-0000", &long];
+    for code in codes {
+        let answer = bad.send("POST", &link, json!({"code": code}));
+        refuses(&answer, 404, "link_code_invalid", "copied whole");
+    }
+    // It stands in the log, without the code, and nothing else changed.
+    let log = format!("/organizations/{solo}/audit-events?limit=200");
+    let after = bad.f.operator.everything();
+    let others = |all: &[(String, String)]| -> Vec<(String, String)> {
+        all.iter().filter(|(path, _)| *path != log).cloned().collect()
+    };
+    assert_unchanged("a bad code", &others(&bad.before), &others(&after));
+    let told = bad.f.operator.told(&solo, None);
+    assert_eq!(told.iter().filter(|name| *name == "link_code.rejected").count(), codes.len());
+    assert!(!bad.f.operator.get(&log).text.contains("link-0000"));
 }
 
 #[test]
