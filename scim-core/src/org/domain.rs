@@ -200,7 +200,9 @@ mod tests {
         assert_eq!(claim.check(Finding::Unknown, false, at(99 * week)), Step::Same);
         assert_eq!(claim.check(Finding::Absent, false, at(100)), Step::GraceStarted);
         assert!(claim.holds());
-        assert_eq!(claim.check(Finding::Absent, false, at(100 + week - 1)), Step::Same);
+        // The reminders of the third and the sixth day, which nobody was there to give.
+        assert_eq!(claim.check(Finding::Absent, false, at(100 + week - 1)), Step::GraceReminded);
+        assert!(claim.holds());
         assert_eq!(claim.check(Finding::Unknown, false, at(100 + 2 * week)), Step::Same);
         let mut restored = claim.clone();
         assert_eq!(restored.check(Finding::Found, false, at(100 + week)), Step::Restored);
