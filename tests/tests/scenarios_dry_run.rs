@@ -274,15 +274,16 @@ impl<'s> Scene<'s> {
         Some(Call { caller, ids, body })
     }
 
-    /// All grants, whether each rests, and all roles, as the lists of members show them.
-    fn people(&self, organizations: &[String]) -> People {
+    /// All grants and roles, as the lists of members show them: in the scene's organizations, and in those
+    /// that are not among `known`.
+    fn people(&self, known: &[String]) -> People {
+        let new = self.organizations().into_iter().filter(|org| !known.contains(org));
         let mut people = People::default();
-        for org in organizations {
-            let path = self.at(org, "/members");
-            if self.operator.get(&path).status == 404 {
-                continue;
-            }
-            for member in self.operator.list(&path) {
+        for org in self.all().map(str::to_owned).into_iter().chain(new) {
+            let page = self.operator.get(&self.at(&org, "/members?limit=200"));
+            let page = page.json();
+            assert_eq!(page["next_cursor"], Value::Null);
+            for member in page["items"].as_array().into_iter().flatten() {
                 let account = member["account"].as_str().unwrap().to_owned();
                 let role = member["role"].as_str().unwrap().to_owned();
                 people.roles.insert((org.clone(), account.clone()), role);
@@ -348,8 +349,8 @@ fn scenario_26_what_has_no_dry_run_moves_nobody() {
         let Some(Call { caller, ids, body }) = scene.call(at) else { unknown(operation) };
         let ids: Vec<(&str, &str)> = ids.iter().map(|(name, id)| (*name, id.as_str())).collect();
         let (path, person) = (operation.at(&ids), caller.as_ref().unwrap_or(&operator));
-        let people = scene.people(&scene.organizations());
-        let before = operator.everything_of(&scene.all());
+        let orgs = scene.organizations();
+        let (people, before) = (scene.people(&orgs), operator.everything_of(&scene.all()));
         // What can't be tried is refused rather than done.
         send(person, operation, &format!("{path}?dry_run=true"), &body)
             .problem(400, "unknown_parameter");
@@ -357,7 +358,7 @@ fn scenario_26_what_has_no_dry_run_moves_nobody() {
         let done = send(person, operation, &path, &body);
         assert!(done.status < 300, "{at}: {}", done.text);
         assert!(done.json().get("effects").is_none(), "{at}");
-        assert_eq!(scene.people(&scene.organizations()), people, "{at} moves people");
+        assert_eq!(scene.people(&orgs), people, "{at} moves people");
     }
 }
 
@@ -402,7 +403,7 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
         assert_eq!(comparable(&planned), comparable(&again), "{operation:?} twice");
         assert_eq!(comparable(&planned), comparable(&effects), "{operation:?}");
         // And it is so.
-        agrees(operation, &effects, (&people, &scene.people(&scene.organizations())));
+        agrees(operation, &effects, (&people, &scene.people(&orgs)));
         let (changes, changed) = (effects["changes"].as_array().unwrap(), scene.routes());
         for (email, route) in routes.iter().filter(|_| operation.name.ends_with("Domain")) {
             let says = changes.iter().any(|change| {
