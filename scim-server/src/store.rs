@@ -312,7 +312,9 @@ impl Inner {
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
-                f(&mut DieselTransaction::new(conn, self, tenant, Hold::Organization(turn)))
+                let mut tx = DieselTransaction::new(conn, self, tenant, Hold::Organization(turn));
+                let done = f(&mut tx)?;
+                tx.finish().map(|()| done)
             }),
         }
     }
@@ -330,7 +332,9 @@ impl Inner {
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| {
                 let hold = Hold::Entered(std::collections::BTreeSet::new());
-                f(&mut DieselTransaction::new(conn, self, &nobody, hold))
+                let mut tx = DieselTransaction::new(conn, self, &nobody, hold);
+                let done = f(&mut tx)?;
+                tx.finish().map(|()| done)
             }),
         }
     }

@@ -70,6 +70,8 @@ impl DieselTransaction<'_> {
         filter: &EventFilter,
         limit: usize,
     ) -> Result<Vec<Event>> {
+        // What this transaction has told itself is among them.
+        self.finish()?;
         let mut query = events::table
             .filter(events::org.eq(org.as_str().to_owned()))
             .limit(integer(limit))

@@ -207,9 +207,8 @@ impl Inner {
                     let Some(last) = page.last() else { break };
                     after = last.id().to_string();
                     for resource in &page {
-                        for (attr, key) in self.key_rows(resource)? {
-                            tx.insert_key(resource, &attr, &key)?;
-                        }
+                        let keys = self.key_rows(resource)?;
+                        tx.insert_keys(resource, &keys)?;
                     }
                 }
             }

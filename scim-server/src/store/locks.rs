@@ -130,30 +130,52 @@ impl DieselTransaction<'_> {
         if matches!(self.hold, Hold::Free) { sql } else { sql.sql(" FOR NO KEY UPDATE") }
     }
 
-    /// Keeps the rows of members from being changed until the end, in an order that all keep to. Groups
-    /// among them, or many of them, are a change to be made alone.
+    /// Whether so many rows may be locked one by one; else the change is to be made alone.
+    pub(super) fn may_lock_each(&mut self, ids: &[Id]) -> Result<()> {
+        if self.is_shared() && ids.len() > ROWS { self.be_alone() } else { Ok(()) }
+    }
+
+    /// As [`Self::for_change`], in an order that all keep to.
+    pub(super) fn in_order_for_change(&self, sql: Statement) -> Statement {
+        if self.is_shared() { sql.sql(" ORDER BY id FOR NO KEY UPDATE") } else { sql }
+    }
+
+    /// Groups among members are a change to be made alone.
+    pub(super) fn groups_want_alone<'k>(
+        &mut self,
+        mut kinds: impl Iterator<Item = &'k str>,
+    ) -> Result<()> {
+        let registry = &self.store.registry;
+        let is_group = |kind: &str| registry.by_name(kind).is_some_and(|kind| kind.has_members());
+        if self.is_shared() && kinds.any(is_group) { self.be_alone() } else { Ok(()) }
+    }
+
+    /// Keeps the rows of members from being changed until the end.
     pub(super) fn lock_members(&mut self, ids: &[Id]) -> Result<()> {
-        if self.is_shared() && !ids.is_empty() {
-            if ids.len() > ROWS {
-                return self.be_alone();
-            }
-            let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
-            let rows: Vec<String> = statement("SELECT kind FROM resources WHERE org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND kind IN (")
-                .texts(kinds)
-                .sql(") AND id IN (")
-                .texts(ids.iter().map(Id::as_str))
-                .sql(") ORDER BY id FOR NO KEY UPDATE")
-                .rows::<Text, _>(self.conn)?;
-            let is_group = |kind: &String| {
-                self.store.registry.by_name(kind).is_some_and(|kind| kind.has_members())
-            };
-            if rows.iter().any(is_group) {
-                return self.be_alone();
-            }
+        if !self.is_shared() || ids.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.may_lock_each(ids)?;
+        let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+        let sql = statement("SELECT kind FROM resources WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND kind IN (")
+            .texts(kinds)
+            .sql(") AND id IN (")
+            .texts(ids.iter().map(Id::as_str))
+            .sql(")");
+        let kinds: Vec<String> = self.in_order_for_change(sql).rows::<Text, _>(self.conn)?;
+        self.groups_want_alone(kinds.iter().map(String::as_str))
+    }
+
+    /// Whether events wait for the end of the transaction.
+    pub(super) fn tells_at_the_end(&self) -> bool {
+        !matches!(self.hold, Hold::Free)
+    }
+
+    /// Whether nobody can change the organization of this transaction meanwhile.
+    pub(super) fn keeps_organization(&self) -> bool {
+        matches!(self.hold, Hold::Organization(_))
     }
 
     /// Locks an organization and those linked with it: what is one directory's.

@@ -18,8 +18,8 @@ use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Statement, statement};
 use super::tables::{
-    accounts, bindings, credentials, domains, grants, group_names, link_codes, members,
-    organizations, roles, sso_settings, team_members, teams,
+    bindings, credentials, domains, grants, group_names, link_codes, members, organizations, roles,
+    sso_settings, team_members, teams,
 };
 use super::transaction::{DieselTransaction, LIST};
 use rows::{
@@ -72,7 +72,15 @@ impl Records for DieselTransaction<'_> {
 
     fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>> {
         self.enter(id)?;
-        one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))
+        if let Some(own) = self.own.as_ref().filter(|own| own.id == *id) {
+            return Ok(Some(own.clone()));
+        }
+        let found: Option<Organization> =
+            one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))?;
+        if self.keeps_organization() && self.tenant == *id {
+            self.own.clone_from(&found);
+        }
+        Ok(found)
     }
 
     fn organizations(&mut self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Organization>> {
@@ -85,6 +93,7 @@ impl Records for DieselTransaction<'_> {
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
         self.enter_alone(&organization.id)?;
+        self.own = None;
         if let Some(link) = &organization.link {
             self.enter(&link.admin)?;
         }
@@ -98,6 +107,7 @@ impl Records for DieselTransaction<'_> {
 
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
         self.enter_alone(id)?;
+        self.own = None;
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(
@@ -225,7 +235,24 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {
-        put!(self, accounts::table, account.id.as_str(), AccountRow::from(account))
+        statement("INSERT INTO accounts (id, email, key, name, password, created) VALUES (")
+            .text(account.id.as_str())
+            .sql(", ")
+            .optional_text(account.email.as_deref())
+            .sql(", ")
+            .optional_text(account.key.as_deref())
+            .sql(", ")
+            .optional_text(account.name.as_deref())
+            .sql(", ")
+            .optional_text(account.password.as_deref())
+            .sql(", ")
+            .integer(account.created.as_millisecond())
+            .sql(
+                ") ON CONFLICT (id) DO UPDATE SET email = excluded.email, key = excluded.key, \
+                 name = excluded.name, password = excluded.password, created = excluded.created",
+            )
+            .execute(self.conn)
+            .map(drop)
     }
 
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
@@ -270,8 +297,22 @@ impl Records for DieselTransaction<'_> {
 
     fn put_binding(&mut self, binding: &Binding) -> Result<()> {
         self.enter(&binding.org)?;
-        let key = (binding.org.as_str(), binding.user.as_str());
-        put!(self, bindings::table, key, BindingRow::from(binding))
+        statement("INSERT INTO bindings (org, user_id, account_id, active, detached) VALUES (")
+            .text(binding.org.as_str())
+            .sql(", ")
+            .text(binding.user.as_str())
+            .sql(", ")
+            .text(binding.account.as_str())
+            .sql(", ")
+            .boolean(binding.active)
+            .sql(", ")
+            .boolean(binding.detached)
+            .sql(
+                ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
+                 active = excluded.active, detached = excluded.detached",
+            )
+            .execute(self.conn)
+            .map(drop)
     }
 
     fn remove_binding(&mut self, user: &Id) -> Result<()> {

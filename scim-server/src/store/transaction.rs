@@ -8,6 +8,7 @@ use diesel::deserialize::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::event::Event;
+use scim_core::org::Organization;
 use scim_core::query::{Page, Query};
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
@@ -26,12 +27,22 @@ use super::statement::{Statement, statement};
 /// Values in one statement; SQLite takes 32,766.
 pub(super) const LIST: usize = 500;
 
+/// Events written in one statement.
+const EVENTS: usize = 16;
+
+/// Keys inserted in one statement; their statements are kept prepared, one for each number.
+const KEYS: usize = 16;
+
 /// A transaction of a [`super::DieselStore`].
 pub struct DieselTransaction<'a> {
     pub(super) conn: &'a mut Conn,
     pub(super) store: &'a Inner,
     pub(super) tenant: Tenant,
     pub(super) hold: Hold<'a>,
+    /// Events to be written before the commit, each in its organization.
+    told: Vec<(Tenant, Event)>,
+    /// The transaction's organization, once it was looked at.
+    pub(super) own: Option<Organization>,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
 }
@@ -83,7 +94,15 @@ impl<'a> DieselTransaction<'a> {
         tenant: &Tenant,
         hold: Hold<'a>,
     ) -> Self {
-        Self { conn, store, tenant: tenant.clone(), hold, ended: false }
+        Self {
+            conn,
+            store,
+            tenant: tenant.clone(),
+            hold,
+            told: Vec::new(),
+            own: None,
+            ended: false,
+        }
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -112,6 +131,25 @@ impl<'a> DieselTransaction<'a> {
         if taken == 0 { Err(key.taken(&resource.kind().name)) } else { Ok(()) }
     }
 
+    /// Takes all of these unique values, or none.
+    fn take_all<'k>(
+        &mut self,
+        resource: &Resource,
+        keys: impl Iterator<Item = &'k UniqueKey>,
+    ) -> Result<()> {
+        let mut taken: Vec<&UniqueKey> = Vec::new();
+        for key in keys {
+            if let Err(error) = self.take_unique(resource, key) {
+                for key in taken {
+                    self.release_unique(resource, key)?;
+                }
+                return Err(error);
+            }
+            taken.push(key);
+        }
+        Ok(())
+    }
+
     fn release_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
         statement("DELETE FROM unique_keys WHERE org = ")
             .text(self.tenant.as_str())
@@ -127,20 +165,33 @@ impl<'a> DieselTransaction<'a> {
             .map(drop)
     }
 
-    pub(super) fn insert_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
-        statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES (")
-            .text(self.tenant.as_str())
-            .sql(", ")
-            .text(&resource.kind().name)
-            .sql(", ")
-            .text(attr)
-            .sql(", ")
-            .text(key)
-            .sql(", ")
-            .text(resource.id().as_str())
-            .sql(") ON CONFLICT DO NOTHING")
-            .execute(self.conn)
-            .map(drop)
+    /// Several rows in a statement: each statement is a round trip to PostgreSQL.
+    pub(super) fn insert_keys<'k>(
+        &mut self,
+        resource: &Resource,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<()> {
+        let keys: Vec<&Key> = keys.into_iter().collect();
+        for keys in keys.chunks(KEYS) {
+            let mut sql =
+                statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES ");
+            for (i, (attr, key)) in keys.iter().enumerate() {
+                sql = sql
+                    .sql(if i > 0 { ", (" } else { "(" })
+                    .text(self.tenant.as_str())
+                    .sql(", ")
+                    .text(&resource.kind().name)
+                    .sql(", ")
+                    .text(attr)
+                    .sql(", ")
+                    .text(key)
+                    .sql(", ")
+                    .text(resource.id().as_str())
+                    .sql(")");
+            }
+            sql.sql(" ON CONFLICT DO NOTHING").execute(self.conn)?;
+        }
+        Ok(())
     }
 
     fn delete_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
@@ -169,9 +220,7 @@ impl<'a> DieselTransaction<'a> {
             }
         }
         if let Some(new) = new {
-            for (attr, key) in after.difference(&before) {
-                self.insert_key(new, attr, key)?;
-            }
+            self.insert_keys(new, after.difference(&before))?;
         }
         Ok(())
     }
@@ -185,9 +234,7 @@ impl<'a> DieselTransaction<'a> {
             list.iter().any(|k| k.path == key.path && k.key == key.key)
         };
         if let Some(new) = new {
-            for key in after.iter().filter(|key| !has(&before, key)) {
-                self.take_unique(new, key)?;
-            }
+            self.take_all(new, after.iter().filter(|key| !has(&before, key)))?;
         }
         if let Some(old) = old {
             for key in before.iter().filter(|key| !has(&after, key)) {
@@ -195,6 +242,39 @@ impl<'a> DieselTransaction<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Writes the events that were kept for the end: one statement, and one round trip.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        let told = std::mem::take(&mut self.told);
+        told.chunks(EVENTS).try_for_each(|told| self.insert_events(told))
+    }
+
+    fn insert_events(&mut self, told: &[(Tenant, Event)]) -> Result<()> {
+        let mut sql = statement(
+            "INSERT INTO events (org, id, at, name, actor, request_id, target, detail) VALUES ",
+        );
+        for (i, (org, event)) in told.iter().enumerate() {
+            sql = sql
+                .sql(if i > 0 { ", (" } else { "(" })
+                .text(org.as_str())
+                .sql(", ")
+                .text(event.id.as_str())
+                .sql(", ")
+                .integer(event.at.as_millisecond())
+                .sql(", ")
+                .text(&event.name)
+                .sql(", ")
+                .text(&event.actor)
+                .sql(", ")
+                .text(&event.request_id)
+                .sql(", ")
+                .text(event.target.as_str())
+                .sql(", ")
+                .text(&event.detail.to_string())
+                .sql(")");
+        }
+        sql.execute(self.conn).map(drop)
     }
 
     fn count(&mut self, kind: &ResourceType, by: i64) -> Result<()> {
@@ -328,19 +408,20 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
-        self.lock_members(ids)?;
+        self.may_lock_each(ids)?;
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(LIST) {
             let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+            let sql = statement("SELECT id, kind, label FROM resources WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND kind IN (")
+                .texts(kinds)
+                .sql(") AND id IN (")
+                .texts(ids.iter().map(Id::as_str))
+                .sql(")");
             let rows: Vec<(String, String, Option<String>)> =
-                statement("SELECT id, kind, label FROM resources WHERE org = ")
-                    .text(self.tenant.as_str())
-                    .sql(" AND kind IN (")
-                    .texts(kinds)
-                    .sql(") AND id IN (")
-                    .texts(ids.iter().map(Id::as_str))
-                    .sql(")")
-                    .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+                self.in_order_for_change(sql).rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+            self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
             for (id, kind, label) in rows {
                 found.push(Identity { id: id_of(&id)?, kind, label });
             }
@@ -354,28 +435,22 @@ impl Transaction for DieselTransaction<'_> {
 
     fn insert(&mut self, resource: &Resource) -> Result<()> {
         // The unique values come first: one that is taken leaves nothing behind.
-        let mut taken: Vec<UniqueKey> = Vec::new();
-        for key in self.store.unique_rows(resource)? {
-            if let Err(error) = self.take_unique(resource, &key) {
-                for key in &taken {
-                    self.release_unique(resource, key)?;
-                }
-                return Err(error);
-            }
-            taken.push(key);
-        }
+        let keys = self.store.unique_rows(resource)?;
+        self.take_all(resource, keys.iter())?;
         self.insert_row(resource)?;
         self.exchange_keys(None, Some(resource))?;
         self.count(resource.kind(), 1)
     }
 
     fn update(&mut self, old: &Resource, new: &Resource) -> Result<()> {
-        self.nested(|tx| {
-            tx.exchange_unique(Some(old), Some(new))?;
-            tx.update_row(old, new)?;
-            tx.exchange_keys(Some(old), Some(new))?;
-            tx.relabel(old, new)
-        })
+        // What may be refused comes first: it leaves nothing behind.
+        self.exchange_unique(Some(old), Some(new))?;
+        if let Err(error) = self.update_row(old, new) {
+            self.exchange_unique(Some(new), Some(old))?;
+            return Err(error);
+        }
+        self.exchange_keys(Some(old), Some(new))?;
+        self.relabel(old, new)
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
@@ -511,27 +586,12 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {
-        statement(
-            "INSERT INTO events (org, id, at, name, actor, request_id, target, detail) VALUES (",
-        )
-        .text(self.tenant.as_str())
-        .sql(", ")
-        .text(event.id.as_str())
-        .sql(", ")
-        .integer(event.at.as_millisecond())
-        .sql(", ")
-        .text(&event.name)
-        .sql(", ")
-        .text(&event.actor)
-        .sql(", ")
-        .text(&event.request_id)
-        .sql(", ")
-        .text(event.target.as_str())
-        .sql(", ")
-        .text(&event.detail.to_string())
-        .sql(")")
-        .execute(self.conn)
-        .map(drop)
+        let told = (self.tenant.clone(), event.clone());
+        if self.tells_at_the_end() {
+            self.told.push(told);
+            return Ok(());
+        }
+        self.insert_events(&[told])
     }
 
     fn alone(&mut self) -> Result<()> {
@@ -544,7 +604,11 @@ impl Transaction for DieselTransaction<'_> {
             return Err(Error::busy("The change could not be stored; try again"));
         }
         self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
+        let told = self.told.len();
         let done = f(self);
+        if done.is_err() {
+            self.told.truncate(told);
+        }
         if let Err(error) = &done {
             self.note(error);
         }
