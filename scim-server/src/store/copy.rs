@@ -117,7 +117,12 @@ pub fn copy(
         }
     }
     target.on(|conn| {
-        statement("DELETE FROM settings WHERE name = ").text(MARK).execute(conn).map(drop)
+        statement("DELETE FROM settings WHERE name = ").text(MARK).execute(conn)?;
+        if matches!(conn, Conn::Sqlite(_)) {
+            return Ok(());
+        }
+        // Without statistics PostgreSQL takes the slow way through a full table.
+        TABLES.iter().try_for_each(|t| statement("ANALYZE ").sql(t.name).execute(conn).map(drop))
     })?;
     Ok(total)
 }

@@ -454,6 +454,8 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
+        // Others wait for this row until the commit: what is left to write is written before.
+        self.finish()?;
         let sql = statement("UPDATE resources SET version = version + 1, modified = ")
             .per_backend("MAX", "GREATEST")
             .sql("(modified, ")
