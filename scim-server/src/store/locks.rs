@@ -1,6 +1,9 @@
 //! What a transaction keeps others from changing. On SQLite nothing: its one writer is alone. On
 //! PostgreSQL see `docs/adr/0009-locks-on-postgresql.md`.
-#![cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "SQLite's one writer is alone"))]
+#![cfg_attr(
+    not(feature = "postgres"),
+    allow(dead_code, unused_variables, reason = "SQLite's one writer is alone")
+)]
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
