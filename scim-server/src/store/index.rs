@@ -216,9 +216,7 @@ impl Inner {
                     let Some(last) = page.last() else { break };
                     after = last.id().to_string();
                     for resource in &page {
-                        for (attr, key) in self.key_rows(resource)? {
-                            tx.insert_key(resource, &attr, &key)?;
-                        }
+                        tx.insert_keys(resource, self.key_rows(resource)?.iter())?;
                     }
                 }
             }

@@ -3,7 +3,7 @@
 mod rows;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
     Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
@@ -18,8 +18,8 @@ use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Statement, statement};
 use super::tables::{
-    accounts, bindings, credentials, domains, grants, group_names, link_codes, members,
-    organizations, roles, sso_settings, team_members, teams,
+    bindings, credentials, domains, grants, group_names, link_codes, members, organizations, roles,
+    sso_settings, team_members, teams,
 };
 use super::transaction::{DieselTransaction, LIST};
 use rows::{
@@ -37,6 +37,28 @@ macro_rules! put {
         Ok(())
     }};
 }
+
+/// The columns of [`OrganizationRow`], and the beginning of a condition. Each request asks for one, and the
+/// typed query would be printed twice for each.
+const ORGANIZATION: &str = "SELECT id, name, domains, created, kind, plan, admin, scim_name, scim_key, linked, \
+                            linked_by FROM organizations WHERE id = ";
+type OrganizationColumns = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+);
+
+/// The columns of [`BindingRow`], and the beginning of a condition.
+const BINDING: &str =
+    "SELECT org, user_id, account_id, active, detached FROM bindings WHERE org = ";
 
 /// The columns of [`AccountRow`], and the beginning of a condition.
 const ACCOUNT: &str = "SELECT id, email, key, name, password, created FROM accounts WHERE ";
@@ -72,7 +94,19 @@ impl Records for DieselTransaction<'_> {
 
     fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>> {
         self.enter(id)?;
-        one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))
+        // Each request asks for its own several times. Nobody changes it meanwhile, unless others write too.
+        let keeps = matches!(self.hold, Hold::Free);
+        if let Some(known) = self.known.iter().find(|known| known.id == *id) {
+            return Ok(Some(known.clone()));
+        }
+        let rows: Vec<OrganizationRow> =
+            statement(ORGANIZATION).text(id.as_str()).rows::<OrganizationColumns, _>(self.conn)?;
+        let found: Option<Organization> =
+            rows.into_iter().next().map(Organization::try_from).transpose()?;
+        if keeps {
+            self.known.extend(found.clone());
+        }
+        Ok(found)
     }
 
     fn organizations(&mut self, after: Option<&Tenant>, limit: usize) -> Result<Vec<Organization>> {
@@ -85,6 +119,7 @@ impl Records for DieselTransaction<'_> {
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
         self.enter_alone(&organization.id)?;
+        self.known.clear();
         if let Some(link) = &organization.link {
             self.enter(&link.admin)?;
         }
@@ -98,6 +133,7 @@ impl Records for DieselTransaction<'_> {
 
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
         self.enter_alone(id)?;
+        self.known.clear();
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(
@@ -225,7 +261,25 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {
-        put!(self, accounts::table, account.id.as_str(), AccountRow::from(account))
+        let Account { id, email, key, name, password, created } = account;
+        statement("INSERT INTO accounts (id, email, key, name, password, created) VALUES (")
+            .text(id.as_str())
+            .sql(", ")
+            .optional_text(email.as_deref())
+            .sql(", ")
+            .optional_text(key.as_deref())
+            .sql(", ")
+            .optional_text(name.as_deref())
+            .sql(", ")
+            .optional_text(password.as_deref())
+            .sql(", ")
+            .integer(created.as_millisecond())
+            .sql(
+                ") ON CONFLICT (id) DO UPDATE SET email = excluded.email, key = excluded.key, \
+                 name = excluded.name, password = excluded.password, created = excluded.created",
+            )
+            .execute(self.conn)
+            .map(drop)
     }
 
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
@@ -241,6 +295,15 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>> {
+        if let [user] = users {
+            // A list is prepared anew each time.
+            let rows: Vec<BindingRow> = statement(BINDING)
+                .text(self.tenant.as_str())
+                .sql(" AND user_id = ")
+                .text(user.as_str())
+                .rows::<(Text, Text, Text, Bool, Bool), _>(self.conn)?;
+            return all(Ok(rows));
+        }
         let mut found = Vec::new();
         for users in users.chunks(LIST) {
             found.extend(all(bindings::table
@@ -270,8 +333,23 @@ impl Records for DieselTransaction<'_> {
 
     fn put_binding(&mut self, binding: &Binding) -> Result<()> {
         self.enter(&binding.org)?;
-        let key = (binding.org.as_str(), binding.user.as_str());
-        put!(self, bindings::table, key, BindingRow::from(binding))
+        let truth = |value: bool| if value { "TRUE" } else { "FALSE" };
+        statement("INSERT INTO bindings (org, user_id, account_id, active, detached) VALUES (")
+            .text(binding.org.as_str())
+            .sql(", ")
+            .text(binding.user.as_str())
+            .sql(", ")
+            .text(binding.account.as_str())
+            .sql(", ")
+            .sql(truth(binding.active))
+            .sql(", ")
+            .sql(truth(binding.detached))
+            .sql(
+                ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
+                 active = excluded.active, detached = excluded.detached",
+            )
+            .execute(self.conn)
+            .map(drop)
     }
 
     fn remove_binding(&mut self, user: &Id) -> Result<()> {

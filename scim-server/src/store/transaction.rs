@@ -8,6 +8,7 @@ use diesel::deserialize::Queryable;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::event::Event;
+use scim_core::org::Organization;
 use scim_core::query::{Page, Query};
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
@@ -23,6 +24,9 @@ use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
 
+/// Rows that are read in a moment.
+pub(super) const FEW: usize = 250;
+
 /// Values in one statement; SQLite takes 32,766.
 pub(super) const LIST: usize = 500;
 
@@ -34,6 +38,11 @@ pub struct DieselTransaction<'a> {
     pub(super) hold: Hold<'a>,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
+    /// Organizations that were looked at, as they are now.
+    pub(super) known: Vec<Organization>,
+    /// It may touch a few rows only, and gives up otherwise.
+    pub(super) brief: bool,
+    pub(super) gave_up: bool,
 }
 
 impl std::fmt::Debug for DieselTransaction<'_> {
@@ -83,7 +92,25 @@ impl<'a> DieselTransaction<'a> {
         tenant: &Tenant,
         hold: Hold<'a>,
     ) -> Self {
-        Self { conn, store, tenant: tenant.clone(), hold, ended: false }
+        Self {
+            conn,
+            store,
+            tenant: tenant.clone(),
+            hold,
+            ended: false,
+            known: Vec::new(),
+            brief: false,
+            gave_up: false,
+        }
+    }
+
+    /// Whoever asked briefly asks again, where there is time.
+    pub(super) fn no_time_for_more(&mut self) -> Result<()> {
+        if self.brief {
+            self.gave_up = true;
+            return Err(Error::busy("The request takes longer; try again"));
+        }
+        Ok(())
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -127,20 +154,34 @@ impl<'a> DieselTransaction<'a> {
             .map(drop)
     }
 
-    pub(super) fn insert_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
-        statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES (")
-            .text(self.tenant.as_str())
-            .sql(", ")
-            .text(&resource.kind().name)
-            .sql(", ")
-            .text(attr)
-            .sql(", ")
-            .text(key)
-            .sql(", ")
-            .text(resource.id().as_str())
-            .sql(") ON CONFLICT DO NOTHING")
-            .execute(self.conn)
-            .map(drop)
+    /// Adds keys, several in a statement: there are about ten to a user.
+    pub(super) fn insert_keys<'k>(
+        &mut self,
+        resource: &Resource,
+        keys: impl Iterator<Item = &'k Key>,
+    ) -> Result<()> {
+        /// The text differs with the number of rows, and each text is kept prepared.
+        const MOST: usize = 16;
+        let keys: Vec<&Key> = keys.collect();
+        for keys in keys.chunks(MOST) {
+            let mut sql =
+                statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES (");
+            for (i, (attr, key)) in keys.iter().enumerate() {
+                sql = sql
+                    .sql(if i > 0 { "), (" } else { "" })
+                    .text(self.tenant.as_str())
+                    .sql(", ")
+                    .text(&resource.kind().name)
+                    .sql(", ")
+                    .text(attr)
+                    .sql(", ")
+                    .text(key)
+                    .sql(", ")
+                    .text(resource.id().as_str());
+            }
+            sql.sql(") ON CONFLICT DO NOTHING").execute(self.conn)?;
+        }
+        Ok(())
     }
 
     fn delete_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
@@ -169,9 +210,7 @@ impl<'a> DieselTransaction<'a> {
             }
         }
         if let Some(new) = new {
-            for (attr, key) in after.difference(&before) {
-                self.insert_key(new, attr, key)?;
-            }
+            self.insert_keys(new, after.difference(&before))?;
         }
         Ok(())
     }
@@ -335,11 +374,10 @@ impl Transaction for DieselTransaction<'_> {
             let rows: Vec<(String, String, Option<String>)> =
                 statement("SELECT id, kind, label FROM resources WHERE org = ")
                     .text(self.tenant.as_str())
-                    .sql(" AND kind IN (")
-                    .texts(kinds)
-                    .sql(") AND id IN (")
-                    .texts(ids.iter().map(Id::as_str))
-                    .sql(")")
+                    .sql(" AND kind ")
+                    .among(kinds)
+                    .sql(" AND id ")
+                    .among(ids.iter().map(Id::as_str))
                     .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
             for (id, kind, label) in rows {
                 found.push(Identity { id: id_of(&id)?, kind, label });
@@ -370,12 +408,18 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn update(&mut self, old: &Resource, new: &Resource) -> Result<()> {
-        self.nested(|tx| {
+        let change = |tx: &mut Self| {
             tx.exchange_unique(Some(old), Some(new))?;
             tx.update_row(old, new)?;
             tx.exchange_keys(Some(old), Some(new))?;
             tx.relabel(old, new)
-        })
+        };
+        // Without a new unique value the first thing that can be refused is the row itself: there is nothing
+        // to undo then.
+        if self.store.unique_rows(old)? == self.store.unique_rows(new)? {
+            return change(self);
+        }
+        self.nested(change)
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
@@ -459,6 +503,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
+        let most = if self.brief { limit.min(FEW) } else { limit };
         let rows: Vec<(String, String, Option<String>)> =
             statement("SELECT member_id, kind, display FROM members WHERE org = ")
                 .text(self.tenant.as_str())
@@ -466,9 +511,12 @@ impl Transaction for DieselTransaction<'_> {
                 .text(group.as_str())
                 .sql(" AND member_id > ")
                 .text(after.map(Id::as_str).unwrap_or_default())
-                .sql(" ORDER BY member_id LIMIT ")
-                .integer(integer(limit))
+                .sql(" ORDER BY member_id")
+                .limit(integer(most))
                 .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+        if most < limit && rows.len() == most {
+            self.no_time_for_more()?;
+        }
         let member =
             |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
         rows.into_iter().map(member).collect()
@@ -480,14 +528,24 @@ impl Transaction for DieselTransaction<'_> {
         let unique: BTreeSet<&Id> = members.iter().collect();
         let unique: Vec<&Id> = unique.into_iter().collect();
         for ids in unique.chunks(LIST) {
+            // Most are in no group, and that is found out for less.
+            let any = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND m.member_id ")
+                .among(ids.iter().map(|id| id.as_str()))
+                .sql(" LIMIT 1")
+                .count(self.conn)?;
+            if any == 0 {
+                continue;
+            }
             let rows: Vec<(String, String, i64, Option<String>)> = statement(
                 "WITH RECURSIVE up (member_id, group_id, direct) AS (\
                  SELECT m.member_id, m.group_id, CAST(1 AS BIGINT) FROM members m WHERE m.org = ",
             )
             .text(self.tenant.as_str())
-            .sql(" AND m.member_id IN (")
-            .texts(ids.iter().map(|id| id.as_str()))
-            .sql(") UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
+            .sql(" AND m.member_id ")
+            .among(ids.iter().map(|id| id.as_str()))
+            .sql(" UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
             .text(self.tenant.as_str())
             .sql(
                 " AND m.member_id = up.group_id) \
@@ -547,6 +605,7 @@ impl Transaction for DieselTransaction<'_> {
         let done = f(self);
         if let Err(error) = &done {
             self.note(error);
+            self.known.clear();
         }
         let end = match done {
             Ok(_) => "RELEASE inner_one",
