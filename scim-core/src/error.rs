@@ -124,6 +124,9 @@ impl Kind {
     }
 }
 
+/// The name of [`Error::not_brief`].
+const NOT_BRIEF: &str = "not_brief";
+
 /// A failed operation. Built by [`Error::new`] or one of the shorthands below.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
@@ -151,6 +154,16 @@ impl Error {
     /// The store can't serve the request now; the client should come back.
     pub fn busy(detail: impl Into<String>) -> Self {
         Self::new(Kind::Busy, detail)
+    }
+
+    /// What was asked for briefly takes longer. Never told to a client: the request is run again.
+    pub(crate) fn not_brief() -> Self {
+        Self::busy("The request takes longer; try again").with_code(NOT_BRIEF)
+    }
+
+    /// Whether it is [`Self::not_brief`].
+    pub(crate) fn is_not_brief(&self) -> bool {
+        self.0.code == Some(NOT_BRIEF)
     }
 
     /// Nothing under that name or id.

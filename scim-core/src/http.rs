@@ -138,4 +138,41 @@ impl From<Error> for Response {
 pub trait Handler: Send + Sync {
     /// Answers a request. Errors are answers too.
     fn handle(&self, caller: &Caller, request: &Request<'_>) -> Response;
+
+    /// Begins a request on a thread that must not be kept waiting, such as that of an event loop: what
+    /// touches few rows is answered, a change is prepared, and the rest is left to [`Self::handle`].
+    fn begin(&self, caller: &Caller, request: &Request<'_>) -> Begun {
+        let _ = (caller, request);
+        Begun::Long
+    }
+
+    /// Runs `f`, in which the changes that [`Self::begin`] prepared are made one after the other and become
+    /// durable together: what they answer must not be told before this returns.
+    ///
+    /// # Errors
+    /// None of the changes is durable then, or it is not known.
+    fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
+        f();
+        Ok(())
+    }
+}
+
+/// What came of [`Handler::begin`].
+pub enum Begun {
+    /// The answer.
+    Answered(Response),
+    /// A change, checked as far as it can be without the store. To be run within [`Handler::together`].
+    Change(Box<dyn FnOnce() -> Response + Send>),
+    /// It may take long, or wait: [`Handler::handle`] it where that harms nobody.
+    Long,
+}
+
+impl fmt::Debug for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Answered(_) => "Answered",
+            Self::Change(_) => "Change",
+            Self::Long => "Long",
+        })
+    }
 }

@@ -7,6 +7,7 @@ mod bulk_graph;
 mod cursor;
 mod discovery;
 mod execute;
+mod member_pages;
 mod members;
 mod params;
 mod precondition;
@@ -31,7 +32,7 @@ use crate::dialect::Dialect;
 use crate::directory::{Directory, Open};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Handler, MEDIA_TYPE, Request, Response};
+use crate::http::{Begun, Handler, MEDIA_TYPE, Request, Response};
 use crate::json;
 use crate::resource::Id;
 use crate::schema::{Registry, ResourceType};
@@ -41,6 +42,10 @@ use cursor::Cursors;
 use params::Params;
 use render::Links;
 use route::Route;
+use write::Change;
+
+/// The largest body, in bytes, that is looked into on a thread that must not be kept.
+const BRIEF_BODY: usize = 32 << 10;
 
 /// A SCIM service. Cheap to clone; all clones are the same service.
 pub struct Service<S, D = Open>(Arc<Inner<S, D>>);
@@ -63,6 +68,8 @@ struct Call<'a> {
     links: Links<'a>,
     request_id: &'a str,
     now: Timestamp,
+    /// It runs on a thread that must not be kept.
+    brief: bool,
 }
 
 impl<S: Store, D> Service<S, D>
@@ -82,11 +89,17 @@ where
     }
 
     /// Reads in a transaction that the directory admits the caller to.
-    fn read<R>(&self, caller: &Caller, f: impl FnOnce(&mut S::Tx<'_>) -> Result<R>) -> Result<R> {
-        self.0.store.read(&caller.tenant, |tx| {
-            self.0.directory.admit(caller, tx)?;
+    fn read<R>(&self, call: Call<'_>, f: impl FnOnce(&mut S::Tx<'_>) -> Result<R>) -> Result<R> {
+        let Inner { store, directory, .. } = &*self.0;
+        let admitted = |tx: &mut S::Tx<'_>| {
+            directory.admit(call.caller, tx)?;
             f(tx)
-        })
+        };
+        if call.brief {
+            let done = store.read_briefly(&call.caller.tenant, admitted)?;
+            return done.ok_or_else(Error::not_brief);
+        }
+        store.read(&call.caller.tenant, admitted)
     }
 
     /// Writes in a transaction that the directory admits the caller to.
@@ -101,18 +114,51 @@ where
         })
     }
 
+    fn call<'a>(
+        &'a self,
+        caller: &'a Caller,
+        base_url: &'a str,
+        request_id: &'a str,
+        now: Timestamp,
+    ) -> Call<'a> {
+        let links = Links { base_url, registry: &self.0.registry };
+        Call { caller, links, request_id, now, brief: false }
+    }
+
+    /// A change of one resource, as far as it can be prepared without waiting.
+    fn begin_change(
+        &self,
+        caller: &Caller,
+        request: &Request<'_>,
+        route: Result<Route>,
+        dialect: &mut Dialect,
+    ) -> Result<(Change, Timestamp)> {
+        let now = self.0.env.clock.now();
+        let call = self.call(caller, request.base_url, request.request_id, now);
+        let call = Call { brief: true, ..call };
+        let params = Params::from_query(request.query)?;
+        let (kind, id) = match route? {
+            Route::Resource(kind, id) => (kind, Some(id)),
+            Route::Resources(kind) => (kind, None),
+            _ => return Err(Error::not_brief()),
+        };
+        let change = self.prepare(call, request, &kind, id, &params, dialect)?;
+        Ok((change, now))
+    }
+
     fn dispatch(
         &self,
         caller: &Caller,
         request: &Request<'_>,
+        route: Result<Route>,
+        brief: bool,
         dialect: &mut Dialect,
     ) -> Result<Response> {
         let inner = &self.0;
         let now = inner.env.clock.now();
         let Request { base_url, request_id, .. } = *request;
-        let links = Links { base_url, registry: &inner.registry };
-        let call = Call { caller, links, request_id, now };
-        let route = Route::parse(&inner.registry, request.path)?;
+        let call = Call { brief, ..self.call(caller, base_url, request_id, now) };
+        let route = route?;
         let params = Params::from_query(request.query)?;
         let get = matches!(request.method, "GET" | "HEAD");
         if get && !request.body.is_empty() {
@@ -121,7 +167,7 @@ where
             ));
         }
         if get && route.is_discovery() {
-            self.read(caller, |_| Ok(()))?;
+            self.read(call, |_| Ok(()))?;
         }
         let json = |value: Value| Response::message(200, value.to_string().into_bytes());
         match (request.method, route) {
@@ -148,10 +194,14 @@ where
                 self.search(call, &[kind], &params, dialect)
             }
             ("POST", Route::Bulk) => self.bulk(call, request, dialect),
-            ("POST", Route::Resources(kind)) => self.create(call, request, &kind, &params, dialect),
+            ("POST", Route::Resources(kind)) => {
+                let change = self.prepare(call, request, &kind, None, &params, dialect)?;
+                self.make(call, &change, dialect)
+            }
             (_, Route::Resource(kind, id)) => {
                 self.resource(call, request, &kind, id, &params, dialect)
             }
+            (_, Route::Members(kind, id)) if get => self.member_page(call, &kind, &id, &params),
             (_, Route::Me) => self.me(call, request, &params, dialect),
             (_, route) => Err(no_method(request.method, route.methods())),
         }
@@ -169,10 +219,10 @@ where
     ) -> Result<Response> {
         match request.method {
             "GET" | "HEAD" => self.get(call, request, kind, &id, params),
-            "PUT" => self.replace(call, request, kind, id, params, dialect),
-            "PATCH" => self.patch(call, request, kind, id, params, dialect),
-            "DELETE" => self.delete(call, request, kind, id, dialect),
-            method => Err(no_method(method, "GET, HEAD, PUT, PATCH, DELETE")),
+            _ => {
+                let change = self.prepare(call, request, kind, Some(id), params, dialect)?;
+                self.make(call, &change, dialect)
+            }
         }
     }
 
@@ -203,22 +253,71 @@ where
 {
     fn handle(&self, caller: &Caller, request: &Request<'_>) -> Response {
         let mut dialect = Dialect::new(caller.preset);
-        let mut response = match self.dispatch(caller, request, &mut dialect) {
-            Ok(response) => response,
-            Err(error) => {
-                let allow = (error.kind() == Kind::MethodNotAllowed)
-                    .then(|| Route::parse(&self.0.registry, request.path).ok())
-                    .flatten();
-                let response = Response::from(error);
-                match allow {
-                    Some(route) => response.with_header("Allow", route.methods()),
-                    None => response,
-                }
-            }
-        };
-        response.normalized = dialect.fired().iter().map(|n| n.name()).collect();
-        response
+        let route = Route::parse(&self.0.registry, request.path);
+        let methods = route.as_ref().ok().map(Route::methods);
+        let response = self.dispatch(caller, request, route, false, &mut dialect);
+        answered(response, methods, &dialect)
     }
+
+    fn begin(&self, caller: &Caller, request: &Request<'_>) -> Begun {
+        let get = matches!(request.method, "GET" | "HEAD");
+        let route = Route::parse(&self.0.registry, request.path);
+        let change = match &route {
+            _ if request.body.len() > BRIEF_BODY => return Begun::Long,
+            Ok(Route::Resource(..)) => !get,
+            Ok(Route::Resources(_)) => request.method == "POST",
+            Ok(Route::Members(..)) if get => false,
+            _ => return Begun::Long,
+        };
+        let mut dialect = Dialect::new(caller.preset);
+        let methods = route.as_ref().ok().map(Route::methods);
+        if !change {
+            let response = self.dispatch(caller, request, route, true, &mut dialect);
+            return match response {
+                Err(error) if error.is_not_brief() => Begun::Long,
+                response => Begun::Answered(answered(response, methods, &dialect)),
+            };
+        }
+        if !self.0.store.joins_writes() {
+            return Begun::Long;
+        }
+        match self.begin_change(caller, request, route, &mut dialect) {
+            Err(error) if error.is_not_brief() => Begun::Long,
+            Err(error) => Begun::Answered(answered(Err(error), methods, &dialect)),
+            Ok((change, now)) => {
+                let (service, caller) = (self.clone(), caller.clone());
+                let (base_url, request_id) =
+                    (request.base_url.to_owned(), request.request_id.to_owned());
+                Begun::Change(Box::new(move || {
+                    let call = service.call(&caller, &base_url, &request_id, now);
+                    let response = service.make(call, &change, &mut dialect);
+                    answered(response, methods, &dialect)
+                }))
+            }
+        }
+    }
+
+    fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
+        self.0.store.together(f)
+    }
+}
+
+/// The answer with what the log wants, and with the methods that there are where the one used isn't.
+fn answered(
+    response: Result<Response>,
+    methods: Option<&'static str>,
+    dialect: &Dialect,
+) -> Response {
+    let mut response = response.unwrap_or_else(|error| {
+        let wrong_method = error.kind() == Kind::MethodNotAllowed;
+        let response = Response::from(error);
+        match methods.filter(|_| wrong_method) {
+            Some(methods) => response.with_header("Allow", methods),
+            None => response,
+        }
+    });
+    response.normalized = dialect.fired().iter().map(|n| n.name()).collect();
+    response
 }
 
 impl<S, D> Clone for Service<S, D> {

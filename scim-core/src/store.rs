@@ -63,6 +63,36 @@ pub trait Store: Send + Sync + 'static {
     fn read<R>(&self, tenant: &Tenant, f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>)
     -> Result<R>;
 
+    /// As [`Self::read`], on a thread that must not be kept waiting. `None` if `f` would have looked at more
+    /// than a few rows, or waited: it has had no effect then.
+    ///
+    /// # Errors
+    /// What `f` returns.
+    fn read_briefly<R>(
+        &self,
+        tenant: &Tenant,
+        f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let _ = (tenant, f);
+        Ok(None)
+    }
+
+    /// Whether writes are made one after the other anyway, so that one thread may as well make them all:
+    /// [`Self::together`].
+    fn joins_writes(&self) -> bool {
+        false
+    }
+
+    /// Runs `f`, in which this thread's writes share a commit: each returns before it is durable, and nobody
+    /// may be told of it until this returns.
+    ///
+    /// # Errors
+    /// None of the writes is durable then, or it is not known.
+    fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
+        f();
+        Ok(())
+    }
+
     /// Runs `f` as if alone. Returns `Ok` only once the effect is durable; an error undoes everything
     /// that `f` did. May run `f` again after a serialization failure, so `f` must have no other effect.
     ///

@@ -3,6 +3,7 @@
 mod admin;
 mod auth;
 mod body;
+mod changes;
 mod observe;
 mod scim;
 
@@ -23,6 +24,7 @@ use tokio::sync::Semaphore;
 use crate::admin::Api;
 use crate::config::Config;
 use crate::store::DieselStore;
+use changes::Changes;
 
 pub use auth::Tokens;
 
@@ -37,6 +39,7 @@ pub(crate) struct State {
     api: Arc<Api>,
     env: Env,
     permits: Arc<Semaphore>,
+    changes: Changes,
     config: Config,
     address: SocketAddr,
 }
@@ -49,10 +52,11 @@ impl State {
         env: Env,
         config: Config,
         address: SocketAddr,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let tokens = Tokens::new(store.clone(), config.failure_limit);
         let permits = Arc::new(Semaphore::new(config.concurrency));
-        Self { handler, store, tokens, api, env, permits, config, address }
+        let changes = Changes::new(Arc::clone(&handler))?;
+        Ok(Self { handler, store, tokens, api, env, permits, changes, config, address })
     }
 
     /// Writes down when tokens were last used.

@@ -97,7 +97,7 @@ pub fn run(config: Config) -> Result<()> {
     let Opened { store, handler, api, env, verifier } = opened;
     let interval = config.domain_check_interval;
     let watch = Watch { store: store.clone(), env: env.clone(), verifier, interval };
-    let state = State::new(handler, store.clone(), api, env, config, address);
+    let state = State::new(handler, store.clone(), api, env, config, address)?;
     let state = web::Data::new(state);
     actix_web::rt::System::new().block_on(async {
         let server = http::server(state.clone(), listener).context("can't serve")?;

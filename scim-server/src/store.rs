@@ -1,6 +1,7 @@
 //! [`DieselStore`]: resources, organizations and tokens on SQLite or PostgreSQL.
 
 mod answers;
+mod brief;
 mod connection;
 mod copy;
 mod credentials;
@@ -43,6 +44,7 @@ use scim_core::schema::Registry;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result, Store};
 
+use brief::BriefReaders;
 use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
 use locks::Hold;
@@ -120,6 +122,7 @@ struct Inner {
     budget: usize,
     target: Target,
     readers: Pool<Manager>,
+    brief: BriefReaders,
     writes: Writes,
     facts: String,
     token_limit: usize,
@@ -128,7 +131,7 @@ struct Inner {
 /// How changes are made.
 enum Writes {
     /// By one connection, in shared commits.
-    Alone(Writer),
+    Alone(Box<Writer>),
     /// By several.
     #[cfg(feature = "postgres")]
     Pooled(Pool<Manager>),
@@ -158,7 +161,7 @@ impl DieselStore {
         }
         let readers = connection::pool(&target, Role::Reader, options.readers, options.wait)?;
         let writes = match first {
-            Conn::Sqlite(_) => Writes::Alone(Writer::new(first, options.wait)),
+            Conn::Sqlite(_) => Writes::Alone(Box::new(Writer::new(first, options.wait))),
             #[cfg(feature = "postgres")]
             Conn::Postgres(_) => Writes::Pooled(connection::pool(
                 &target,
@@ -173,6 +176,7 @@ impl DieselStore {
             budget: options.budget,
             target: target.clone(),
             readers,
+            brief: BriefReaders::new(target.clone()),
             writes,
             facts,
             token_limit: options.token_limit.max(1),
@@ -275,14 +279,14 @@ impl Inner {
                 let mut conn = self.readers.get().map_err(|e| {
                     Error::busy("The server is too busy to read now; try again").with_source(e)
                 })?;
-                conn.batch_execute("BEGIN").map_err(error::of)?;
+                statement::statement("BEGIN").execute(&mut conn)?;
                 conn
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(_) => pooled::begin(&self.readers, pooled::SNAPSHOT)?,
         };
         let done = f(&mut conn);
-        conn.batch_execute("COMMIT").map_err(error::of)?;
+        statement::statement("COMMIT").execute(&mut conn)?;
         done
     }
 
@@ -349,6 +353,38 @@ impl Store for DieselStore {
         f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
         self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant, Hold::Free)))
+    }
+
+    fn read_briefly<R>(
+        &self,
+        tenant: &Tenant,
+        f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        if !self.joins_writes() {
+            // A statement to PostgreSQL waits for its answer.
+            return Ok(None);
+        }
+        self.0.brief.read(|conn| {
+            let mut tx = DieselTransaction::new(conn, &self.0, tenant, Hold::Free);
+            tx.brief = true;
+            let done = f(&mut tx);
+            if tx.gave_up { Ok(None) } else { done.map(Some) }
+        })
+    }
+
+    fn joins_writes(&self) -> bool {
+        matches!(self.0.writes, Writes::Alone(_))
+    }
+
+    fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
+        match &self.0.writes {
+            Writes::Alone(writer) => writer.together(f),
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => {
+                f();
+                Ok(())
+            }
+        }
     }
 
     fn write<R>(

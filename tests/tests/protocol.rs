@@ -341,6 +341,61 @@ fn cursors_go_forward_and_back() {
 }
 
 #[test]
+fn members_are_paged_by_cursor() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let users: Vec<String> =
+        (0..25).map(|i| client.post("/Users", &user(&format!("m{i}"))).is(201).id()).collect();
+    let ids: Vec<&str> = users.iter().map(String::as_str).collect();
+    let (all, other) = (group(&client, "all", &ids), group(&client, "other", &ids[..3]));
+    let walk = |count: usize, between: &dyn Fn(usize)| {
+        let (mut seen, mut cursor, mut pages) = (Vec::new(), Some(String::new()), 0);
+        while let Some(at) = cursor.take() {
+            let path = format!("/Groups/{all}/members?count={count}&cursor={at}");
+            let page = client.get(&path).is(200).json();
+            let members = page["members"].as_array().unwrap().clone();
+            assert_eq!(page["itemsPerPage"], members.len());
+            assert!(members.len() <= count);
+            for member in &members {
+                assert_eq!(member["type"], "User");
+                assert!(
+                    member["$ref"].as_str().unwrap().ends_with(member["value"].as_str().unwrap())
+                );
+            }
+            seen.extend(members.iter().map(|m| m["value"].as_str().unwrap().to_owned()));
+            cursor = page["nextCursor"].as_str().map(str::to_owned);
+            pages += 1;
+            between(pages);
+        }
+        (seen, pages)
+    };
+    let (mut seen, pages) = walk(7, &|_| ());
+    seen.sort();
+    let mut wanted = users.clone();
+    wanted.sort();
+    assert_eq!((seen, pages), (wanted, 4));
+    assert_eq!(walk(25, &|_| ()).1, 1);
+    // Members that go meanwhile move none of the others.
+    let (seen, _) = walk(10, &|pages| {
+        if pages == 1 {
+            let path = format!("members[value eq \"{}\"]", users[0]);
+            let goes = json!([{"op": "remove", "path": path}]);
+            client.patch(&format!("/Groups/{all}"), goes).is(204);
+        }
+    });
+    assert!(users[1..].iter().all(|id| seen.iter().filter(|s| *s == id).count() == 1));
+    let page = client.get(&format!("/Groups/{all}/members?count=2")).is(200).json();
+    let cursor = page["nextCursor"].as_str().unwrap();
+    client
+        .get(&format!("/Groups/{other}/members?count=2&cursor={cursor}"))
+        .refuses(400, "invalidCursor");
+    client.get(&format!("/Groups/{other}/members?count=0")).refuses(400, "invalidCount");
+    assert_eq!(client.get(&format!("/Users/{}/members", users[1])).status, 404);
+    assert_eq!(client.get("/Groups/none/members").status, 404);
+    assert_eq!(client.post(&format!("/Groups/{all}/members"), &json!({})).status, 405);
+}
+
+#[test]
 fn cursors_outlive_a_restart() {
     let mut server = Server::start();
     let token = server.first_token();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::bulk_graph::units;
 use super::precondition::Precondition;
 use super::render::location;
-use super::write::{Action, Write, may_write};
+use super::write::{Action, Write, may_write, prepare_create, prepare_patch, prepare_replace};
 use super::{Call, Inner, Service, body};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
@@ -266,12 +266,19 @@ impl<S, D> Inner<S, D> {
                     bulk_id.as_ref().and_then(|bulk_id| ids.get(bulk_id)).ok_or_else(|| {
                         Error::invalid_syntax("\"bulkId\" is missing; a POST needs one")
                     })?;
-                let action = self.prepare_create(&kind, data("the new resource")?, dialect)?;
+                let action = prepare_create(
+                    &*self.env.passwords,
+                    &kind,
+                    data("the new resource")?,
+                    dialect,
+                )?;
                 (id.clone(), action)
             }
-            ("PUT", Some(id)) => (id, self.prepare_replace(&kind, data("the resource")?)?),
+            ("PUT", Some(id)) => {
+                (id, prepare_replace(&*self.env.passwords, &kind, data("the resource")?)?)
+            }
             ("PATCH", Some(id)) => {
-                (id, self.prepare_patch(&kind, data("a PATCH message")?, dialect)?)
+                (id, prepare_patch(&*self.env.passwords, &kind, data("a PATCH message")?, dialect)?)
             }
             ("DELETE", Some(id)) => (id, Action::Delete),
             ("POST" | "PUT" | "PATCH" | "DELETE", _) => {

@@ -104,7 +104,7 @@ impl<S, D> Inner<S, D> {
             detail.insert("added".into(), ids.into());
         }
         self.tell(tx, call, &new, "created", detail, dialect)?;
-        Ok(Outcome { resource: new })
+        Ok(Outcome { resource: new, fresh: true })
     }
 
     fn execute_replace<T: Transaction>(
@@ -190,7 +190,7 @@ impl<S, D> Inner<S, D> {
         let mut detail = json!({"changed": changed});
         delta.describe(&mut detail);
         self.tell(tx, call, &new, verb(&old, &new)?, detail, dialect)?;
-        Ok(Outcome { resource: new })
+        Ok(Outcome { resource: new, fresh: false })
     }
 
     /// The version is raised last: whoever changes other members of the same group waits from there to
@@ -207,7 +207,7 @@ impl<S, D> Inner<S, D> {
         D: Directory<T>,
     {
         if delta.is_empty() {
-            return Ok(Outcome { resource: old });
+            return Ok(Outcome { resource: old, fresh: false });
         }
         self.review_members(tx, call, &old, delta)?;
         let mut detail = json!({});
@@ -224,7 +224,8 @@ impl<S, D> Inner<S, D> {
             text: old.text().to_owned(),
             secrets: old.secrets().clone(),
         };
-        Ok(Outcome { resource: Resource::from_stored(Arc::clone(old.kind()), stored) })
+        let resource = Resource::from_stored(Arc::clone(old.kind()), stored);
+        Ok(Outcome { resource, fresh: false })
     }
 
     fn review<T: Transaction>(&self, tx: &mut T, call: Call<'_>, change: &Change<'_>) -> Result<()>
@@ -275,7 +276,7 @@ impl<S, D> Inner<S, D> {
         let left: Vec<_> = groups.iter().filter(|m| m.direct).map(|m| m.group.as_str()).collect();
         let detail = if left.is_empty() { json!({}) } else { json!({"left": left}) };
         self.tell(tx, call, &old, "deleted", detail, &Dialect::default())?;
-        Ok(Outcome { resource: old })
+        Ok(Outcome { resource: old, fresh: false })
     }
 
     fn tell<T: Transaction>(

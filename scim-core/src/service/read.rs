@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::params::{Count, Params};
 use super::precondition::Precondition;
-use super::render::{Loaded, Output, load};
+use super::render::{Loaded, Output, load, load_fresh};
 use super::route::no_such;
-use super::{Call, Service};
+use super::{Call, Service, Settings};
 use crate::caller::Caller;
 use crate::dialect::{Dialect, Normalizer};
 use crate::directory::Directory;
@@ -57,7 +57,7 @@ where
         may_read(call.caller)?;
         let projection = Projection::new(kind, &params.attributes, &params.excluded);
         let precondition = Precondition::of(request);
-        let found = self.read(call.caller, |tx| {
+        let found = self.read(call, |tx| {
             let resource = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
             precondition.check_match(resource.version())?;
             let version = resource.version();
@@ -91,7 +91,7 @@ where
         may_read(call.caller)?;
         let paging = self.paging(call, kinds, params)?;
         let plans = plans(kinds, params, &paging.window, dialect)?;
-        let output = self.read(call.caller, |tx| {
+        let output = self.read(call, |tx| {
             let (page, order) = mixed_page(tx, &plans)?;
             self.list(call, tx, &plans, &order, page, &paging)
         })?;
@@ -119,17 +119,7 @@ where
         let clamp =
             |n: i64| usize::try_from(n.max(0)).unwrap_or(usize::MAX).min(settings.max_page_size);
         if let Some(cursor) = &params.cursor {
-            let count = match &params.count {
-                None => settings.default_page_size,
-                Some(Count::Number(n)) if *n >= 1 => clamp(*n),
-                Some(_) => {
-                    let detail = format!(
-                        "With a cursor, count must be a whole number from 1 to {}",
-                        settings.max_page_size
-                    );
-                    return Err(Error::new(Kind::InvalidCount, detail));
-                }
-            };
+            let count = settings.cursor_count(params)?;
             if cursor.is_empty() {
                 let window = Window::Offset { offset: 0, count };
                 return Ok(Paging { window, binding, start_index: None, came_by: None });
@@ -213,7 +203,26 @@ where
     }
 }
 
-fn may_read(caller: &Caller) -> Result<()> {
+impl Settings {
+    /// How many results a page by cursor has.
+    pub(super) fn cursor_count(&self, params: &Params) -> Result<usize> {
+        match &params.count {
+            None => Ok(self.default_page_size),
+            Some(Count::Number(n)) if *n >= 1 => {
+                Ok(usize::try_from(*n).unwrap_or(usize::MAX).min(self.max_page_size))
+            }
+            Some(_) => {
+                let detail = format!(
+                    "With a cursor, count must be a whole number from 1 to {}",
+                    self.max_page_size
+                );
+                Err(Error::new(Kind::InvalidCount, detail))
+            }
+        }
+    }
+}
+
+pub(super) fn may_read(caller: &Caller) -> Result<()> {
     if caller.scopes.read {
         return Ok(());
     }
@@ -336,15 +345,20 @@ fn load_mixed<T: Transaction>(
     Ok(all)
 }
 
-/// A response with one resource, read in the transaction that wrote it.
+/// A response with one resource, read in the transaction that wrote it. A fresh one wasn't there before.
 pub(super) fn one<T: Transaction>(
     tx: &mut T,
     call: Call<'_>,
-    resource: Resource,
+    (resource, fresh): (Resource, bool),
     projection: &Projection,
 ) -> Result<Output> {
     let mut output = Output::default();
-    for loaded in load(tx, vec![resource], projection)? {
+    let loaded = if fresh {
+        load_fresh(tx, resource, projection)?
+    } else {
+        load(tx, vec![resource], projection)?
+    };
+    for loaded in loaded {
         output.resource(&loaded, projection, call.links)?;
     }
     Ok(output)

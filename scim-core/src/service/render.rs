@@ -69,7 +69,25 @@ pub(super) fn load<T: Transaction>(
         .filter(|r| r.kind().has_groups() && projection.part_named(r.kind(), "groups").is_shown())
         .map(|r| r.id().clone())
         .collect();
-    let mut groups = if users.is_empty() { Vec::new() } else { tx.groups_of(&users)? };
+    let groups = if users.is_empty() { Vec::new() } else { tx.groups_of(&users)? };
+    with_groups(tx, resources, projection, groups)
+}
+
+/// As [`load`], of a resource that no group can hold yet.
+pub(super) fn load_fresh<T: Transaction>(
+    tx: &mut T,
+    resource: Resource,
+    projection: &Projection,
+) -> Result<Vec<Loaded>> {
+    with_groups(tx, vec![resource], projection, Vec::new())
+}
+
+fn with_groups<T: Transaction>(
+    tx: &mut T,
+    resources: Vec<Resource>,
+    projection: &Projection,
+    mut groups: Vec<Membership>,
+) -> Result<Vec<Loaded>> {
     groups.sort_by(|a, b| (&a.member, &a.group).cmp(&(&b.member, &b.group)));
     resources
         .into_iter()

@@ -19,6 +19,8 @@ pub(super) enum Route {
     Search(Arc<ResourceType>),
     /// `/Users/{id}`
     Resource(Arc<ResourceType>, Id),
+    /// `/Groups/{id}/members`
+    Members(Arc<ResourceType>, Id),
     /// `/Me`
     Me,
     /// `/Bulk`
@@ -61,6 +63,12 @@ impl Route {
                 let id = Id::parse(id).ok_or_else(|| no_such(kind))?;
                 Ok(Self::Resource(Arc::clone(kind), id))
             }
+            [endpoint, id, "members"] => {
+                let kind = registry.by_endpoint(endpoint).filter(|kind| kind.has_members());
+                let kind = kind.ok_or_else(unknown)?;
+                let id = Id::parse(id).ok_or_else(|| no_such(kind))?;
+                Ok(Self::Members(Arc::clone(kind), id))
+            }
             _ => Err(unknown()),
         }
     }
@@ -76,6 +84,7 @@ impl Route {
             Self::Root
             | Self::ServiceProviderConfig
             | Self::ResourceTypes(_)
+            | Self::Members(..)
             | Self::Schemas(_) => "GET, HEAD",
             Self::RootSearch | Self::Search(_) | Self::Bulk => "POST",
             Self::Resources(_) => "GET, HEAD, POST",

@@ -2,13 +2,23 @@
 
 use serde_json::{Map, Value};
 
-use crate::env::Env;
+use crate::env::Passwords;
 use crate::error::{Error, Result};
 use crate::schema::{ResourceType, Returned};
 
+/// Stands in where there is no time to hash.
+#[derive(Debug)]
+pub(super) struct NoTime;
+
+impl Passwords for NoTime {
+    fn hash(&self, _: &str) -> Result<String> {
+        Err(Error::not_brief())
+    }
+}
+
 /// Hashes what a document holds in clear and must not be kept so.
 pub(super) fn hash_secrets(
-    env: &Env,
+    passwords: &dyn Passwords,
     kind: &ResourceType,
     input: &mut Map<String, Value>,
 ) -> Result<()> {
@@ -16,31 +26,31 @@ pub(super) fn hash_secrets(
         if let (Some(schema), Value::Object(object)) = (kind.extension(name), &mut *value) {
             for (name, value) in object {
                 if schema.attribute(name).is_some_and(|a| a.returned == Returned::Never) {
-                    hash_in_place(env, value)?;
+                    hash_in_place(passwords, value)?;
                 }
             }
         } else if kind.attribute(name).is_some_and(|a| a.returned == Returned::Never) {
-            hash_in_place(env, value)?;
+            hash_in_place(passwords, value)?;
         }
     }
     Ok(())
 }
 
-fn hash_in_place(env: &Env, value: &mut Value) -> Result<()> {
+fn hash_in_place(passwords: &dyn Passwords, value: &mut Value) -> Result<()> {
     if let Value::String(secret) = value
         && !secret.is_empty()
     {
-        *secret = hash_secret(env, secret)?;
+        *secret = hash_secret(passwords, secret)?;
     }
     Ok(())
 }
 
 /// Hashes one.
-pub(super) fn hash_secret(env: &Env, secret: &str) -> Result<String> {
+pub(super) fn hash_secret(passwords: &dyn Passwords, secret: &str) -> Result<String> {
     const LONGEST: usize = 1024;
     if secret.len() > LONGEST {
         let detail = format!("A password may be {LONGEST} bytes long at most");
         return Err(Error::invalid_value(detail));
     }
-    env.passwords.hash(secret)
+    passwords.hash(secret)
 }

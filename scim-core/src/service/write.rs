@@ -9,12 +9,13 @@ use super::params::Params;
 use super::precondition::Precondition;
 use super::read::one;
 use super::render::location;
-use super::secrets::{hash_secret, hash_secrets};
-use super::{Call, Inner, Service, body};
+use super::secrets::{NoTime, hash_secret, hash_secrets};
+use super::{Call, Inner, Service, body, no_method};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
+use crate::env::Passwords;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Body, Request, Response};
+use crate::http::{Request, Response};
 use crate::patch::Patch;
 use crate::projection::Projection;
 use crate::resource::{Id, Resource};
@@ -43,104 +44,97 @@ pub(super) enum Action {
 pub(super) struct Outcome {
     /// The resource as it is now; as it was, if it is gone.
     pub(super) resource: Resource,
+    /// It wasn't there before, so no group holds it.
+    pub(super) fresh: bool,
+}
+
+/// A write, and how it is answered: all that there is to a change but the transaction.
+#[derive(Debug)]
+pub(super) struct Change {
+    write: Write,
+    projection: Projection,
+    answer: Answer,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    /// With the resource, and this status.
+    Resource(u16),
+    /// Done, and its new version.
+    Version,
+    /// Gone.
+    Nothing,
 }
 
 impl<S: Store, D> Service<S, D>
 where
     D: for<'a> Directory<S::Tx<'a>>,
 {
-    pub(super) fn create(
+    /// Prepares what a POST to a type, or a PUT, PATCH or DELETE of a resource, changes.
+    pub(super) fn prepare(
         &self,
         call: Call<'_>,
         request: &Request<'_>,
         kind: &Arc<ResourceType>,
+        id: Option<Id>,
         params: &Params,
         dialect: &mut Dialect,
-    ) -> Result<Response> {
+    ) -> Result<Change> {
+        let inner = &self.0;
+        let passwords = inner.passwords(call);
+        let created = id.is_none();
+        if !created && !matches!(request.method, "PUT" | "PATCH" | "DELETE") {
+            return Err(no_method(request.method, "GET, HEAD, PUT, PATCH, DELETE"));
+        }
         may_write(call, kind)?;
-        let action = self.0.prepare_create(kind, body(request)?, dialect)?;
-        let id = self.0.env.ids.next();
-        let write =
-            Write { kind: Arc::clone(kind), id, action, precondition: Precondition::default() };
-        self.write(call, &write, params, Some(201), dialect)
-    }
-
-    pub(super) fn replace(
-        &self,
-        call: Call<'_>,
-        request: &Request<'_>,
-        kind: &Arc<ResourceType>,
-        id: Id,
-        params: &Params,
-        dialect: &mut Dialect,
-    ) -> Result<Response> {
-        may_write(call, kind)?;
-        let action = self.0.prepare_replace(kind, body(request)?)?;
-        let precondition = Precondition::of(request);
+        let (action, answer) = match request.method {
+            _ if created => {
+                let action = prepare_create(passwords, kind, body(request)?, dialect)?;
+                (action, Answer::Resource(201))
+            }
+            "PUT" => (prepare_replace(passwords, kind, body(request)?)?, Answer::Resource(200)),
+            "PATCH" => {
+                let action = prepare_patch(passwords, kind, body(request)?, dialect)?;
+                // RFC 7644 §3.5.2: 204 "if … the client did not specify attributes". A group may be huge, so
+                // its clients get 204; a user's get what they changed.
+                let shown = !kind.has_members() || params.projects();
+                (action, if shown { Answer::Resource(200) } else { Answer::Version })
+            }
+            _ => (Action::Delete, Answer::Nothing),
+        };
+        let precondition =
+            if created { Precondition::default() } else { Precondition::of(request) };
+        let id = id.unwrap_or_else(|| inner.env.ids.next());
         let write = Write { kind: Arc::clone(kind), id, action, precondition };
-        self.write(call, &write, params, Some(200), dialect)
+        let projection = Projection::new(kind, &params.attributes, &params.excluded);
+        Ok(Change { write, projection, answer })
     }
 
-    pub(super) fn patch(
+    /// Runs a change in a transaction of its own, and answers it.
+    pub(super) fn make(
         &self,
         call: Call<'_>,
-        request: &Request<'_>,
-        kind: &Arc<ResourceType>,
-        id: Id,
-        params: &Params,
+        change: &Change,
         dialect: &mut Dialect,
     ) -> Result<Response> {
-        may_write(call, kind)?;
-        let action = self.0.prepare_patch(kind, body(request)?, dialect)?;
-        let precondition = Precondition::of(request);
-        let write = Write { kind: Arc::clone(kind), id, action, precondition };
-        // RFC 7644 §3.5.2: 204 "if … the client did not specify attributes". A group may be huge, so
-        // its clients get 204; a user's get what they changed.
-        let status = (!kind.has_members() || params.projects()).then_some(200);
-        self.write(call, &write, params, status, dialect)
-    }
-
-    pub(super) fn delete(
-        &self,
-        call: Call<'_>,
-        request: &Request<'_>,
-        kind: &Arc<ResourceType>,
-        id: Id,
-        dialect: &mut Dialect,
-    ) -> Result<Response> {
-        may_write(call, kind)?;
-        let (action, precondition) = (Action::Delete, Precondition::of(request));
-        let write = Write { kind: Arc::clone(kind), id, action, precondition };
-        self.change(call.caller, |tx| self.0.execute(tx, call, &write, dialect))?;
-        Ok(Response::empty(204))
-    }
-
-    /// Runs one write in a transaction of its own. With a status the resource is sent back.
-    fn write(
-        &self,
-        call: Call<'_>,
-        write: &Write,
-        params: &Params,
-        status: Option<u16>,
-        dialect: &mut Dialect,
-    ) -> Result<Response> {
-        let projection = Projection::new(&write.kind, &params.attributes, &params.excluded);
+        let Change { write, projection, answer } = change;
         let (version, location, output) = self.change(call.caller, |tx| {
-            let Outcome { resource } = self.0.execute(tx, call, write, dialect)?;
+            let Outcome { resource, fresh } = self.0.execute(tx, call, write, dialect)?;
             let (version, location) =
                 (resource.version(), location(call.links.base_url, &resource));
-            let output = match status {
-                Some(_) => Some(one(tx, call, resource, &projection)?),
-                None => None,
+            let output = match answer {
+                Answer::Resource(_) => Some(one(tx, call, (resource, fresh), projection)?),
+                Answer::Version | Answer::Nothing => None,
             };
             Ok((version, location, output))
         })?;
-        let response = match (status, output) {
-            (Some(status), Some(output)) => {
+        let response = match (answer, output) {
+            (Answer::Resource(status), Some(output)) => {
                 let body = self.0.body(&call.caller.tenant, call.links.base_url, output);
-                Response { body, ..Response::message(status, Vec::new()) }
+                Response { body, ..Response::message(*status, Vec::new()) }
             }
-            _ => Response { body: Body::Empty, ..Response::empty(204) },
+            (Answer::Nothing, _) => return Ok(Response::empty(204)),
+            _ => Response::empty(204),
         };
         let response = response.with_header("ETag", version.to_string());
         Ok(match write.action {
@@ -164,35 +158,40 @@ pub(super) fn may_write(call: Call<'_>, kind: &ResourceType) -> Result<()> {
 }
 
 impl<S, D> Inner<S, D> {
-    pub(super) fn prepare_create(
-        &self,
-        kind: &ResourceType,
-        mut input: Map<String, Value>,
-        dialect: &mut Dialect,
-    ) -> Result<Action> {
-        hash_secrets(&self.env, kind, &mut input)?;
-        Ok(Action::Create(kind.check(input, Intent::Create, dialect)?))
+    /// What hashes passwords, if there is time.
+    pub(super) fn passwords(&self, call: Call<'_>) -> &dyn Passwords {
+        if call.brief { &NoTime } else { &*self.env.passwords }
     }
+}
 
-    pub(super) fn prepare_replace(
-        &self,
-        kind: &ResourceType,
-        mut input: Map<String, Value>,
-    ) -> Result<Action> {
-        hash_secrets(&self.env, kind, &mut input)?;
-        Ok(Action::Replace(input))
-    }
+pub(super) fn prepare_create(
+    passwords: &dyn Passwords,
+    kind: &ResourceType,
+    mut input: Map<String, Value>,
+    dialect: &mut Dialect,
+) -> Result<Action> {
+    hash_secrets(passwords, kind, &mut input)?;
+    Ok(Action::Create(kind.check(input, Intent::Create, dialect)?))
+}
 
-    pub(super) fn prepare_patch(
-        &self,
-        kind: &ResourceType,
-        input: Map<String, Value>,
-        dialect: &mut Dialect,
-    ) -> Result<Action> {
-        let mut patch = Patch::parse(Value::Object(input), kind, dialect)?;
-        for secret in patch.secrets_mut() {
-            *secret = hash_secret(&self.env, secret)?;
-        }
-        Ok(Action::Patch(patch))
+pub(super) fn prepare_replace(
+    passwords: &dyn Passwords,
+    kind: &ResourceType,
+    mut input: Map<String, Value>,
+) -> Result<Action> {
+    hash_secrets(passwords, kind, &mut input)?;
+    Ok(Action::Replace(input))
+}
+
+pub(super) fn prepare_patch(
+    passwords: &dyn Passwords,
+    kind: &ResourceType,
+    input: Map<String, Value>,
+    dialect: &mut Dialect,
+) -> Result<Action> {
+    let mut patch = Patch::parse(Value::Object(input), kind, dialect)?;
+    for secret in patch.secrets_mut() {
+        *secret = hash_secret(passwords, secret)?;
     }
+    Ok(Action::Patch(patch))
 }

@@ -1,6 +1,8 @@
-//! The bridge from actix to the [`Handler`](scim_core::Handler): one permit, one blocking call.
+//! The bridge from actix to the [`Handler`](scim_core::Handler). What takes a moment is answered where it
+//! came in; changes go to the thread that makes them; for all else there is one permit and one blocking call.
 
 use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +10,14 @@ use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderName, IF_MATCH, IF_NONE_
 use actix_web::web::Bytes;
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::stream;
-use scim_core::http::{Body, Request, Response};
+use scim_core::http::{Begun, Body, Request, Response};
 use scim_core::{Caller, Error, Kind, Result};
 
 use super::observe::{Normalized, RequestId};
 use super::{State, body, status};
 
 /// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Pieces of a streamed body made ahead of the client.
 const AHEAD: usize = 4;
 
@@ -74,33 +76,71 @@ async fn respond(
         (header(CONTENT_TYPE), header(IF_MATCH), header(IF_NONE_MATCH));
     let base_url = base_url(state, request);
     let (method, query) = (request.method().to_string(), request.query_string().to_owned());
+    let asked = Asked {
+        caller,
+        method,
+        path,
+        query,
+        content_type,
+        if_match,
+        if_none_match,
+        body,
+        base_url,
+        id,
+    };
+    let begun =
+        catch_unwind(AssertUnwindSafe(|| state.handler.begin(&asked.caller, &asked.request())));
+    let begun = begun.map_err(|_| Error::internal("the request failed with a panic"))?;
+    if let Begun::Answered(response) = begun {
+        return Ok(response);
+    }
     let busy = || Error::busy("The server is too busy; try again");
     let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
         .await
         .map_err(|_| busy())?
         .map_err(|_| busy())?;
+    if let Begun::Change(change) = begun {
+        return state.changes.make(change, permit).await;
+    }
     let handler = Arc::clone(&state.handler);
     web::block(move || {
         let _permit = permit;
-        handler.handle(
-            &caller,
-            &Request {
-                method: &method,
-                path: &path,
-                query: &query,
-                content_type: content_type.as_deref(),
-                if_match: if_match.as_deref(),
-                if_none_match: if_none_match.as_deref(),
-                body: &body,
-                base_url: &base_url,
-                request_id: &id.0,
-            },
-        )
+        handler.handle(&asked.caller, &asked.request())
     })
     .await
     .map_err(|e| {
         Error::internal(format!("the request failed with a panic, or the server stops: {e}"))
     })
+}
+
+/// A request out of actix's hands.
+struct Asked {
+    caller: Caller,
+    method: String,
+    path: String,
+    query: String,
+    content_type: Option<String>,
+    if_match: Option<String>,
+    if_none_match: Option<String>,
+    body: Vec<u8>,
+    base_url: String,
+    id: RequestId,
+}
+
+impl Asked {
+    fn request(&self) -> Request<'_> {
+        Request {
+            method: &self.method,
+            path: &self.path,
+            query: &self.query,
+            content_type: self.content_type.as_deref(),
+            if_match: self.if_match.as_deref(),
+            if_none_match: self.if_none_match.as_deref(),
+            body: &self.body,
+            base_url: &self.base_url,
+            request_id: &self.id.0,
+        }
+    }
 }
 
 /// The base URL as the client reaches it: as configured, else as it says itself. A Host that is none is

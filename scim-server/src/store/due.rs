@@ -66,8 +66,8 @@ impl DieselTransaction<'_> {
             .integer(after.as_millisecond())
             .sql(" AND expires <= ")
             .integer(until.as_millisecond())
-            .sql(" ORDER BY expires, id LIMIT ")
-            .integer(integer(limit))
+            .sql(" ORDER BY expires, id")
+            .limit(integer(limit))
             .rows::<(Text, Text, BigInt), _>(self.conn)?;
         rows.into_iter()
             .map(|(org, id, expires)| {
@@ -90,8 +90,8 @@ impl DieselTransaction<'_> {
         let rows: Vec<(String, String)> =
             statement("SELECT org, body FROM sso_settings WHERE org > ")
                 .text(after)
-                .sql(" ORDER BY org LIMIT ")
-                .integer(integer(limit))
+                .sql(" ORDER BY org")
+                .limit(integer(limit))
                 .rows::<(Text, Text), _>(self.conn)?;
         rows.into_iter()
             .map(|(org, body)| {

@@ -33,8 +33,8 @@ impl DieselTransaction<'_> {
         .text(self.tenant.as_str())
         .sql(" AND r.kind = 'Group' AND r.id > ")
         .text(after.unwrap_or_default())
-        .sql(" ORDER BY r.id LIMIT ")
-        .integer(integer(limit))
+        .sql(" ORDER BY r.id")
+        .limit(integer(limit))
         .rows::<(Text, Nullable<Text>, BigInt), _>(self.conn)?;
         rows.into_iter()
             .map(|(id, name, members)| {

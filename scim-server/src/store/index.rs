@@ -207,8 +207,7 @@ impl Inner {
                     let Some(last) = page.last() else { break };
                     after = last.id().to_string();
                     for resource in &page {
-                        let keys = self.key_rows(resource)?;
-                        tx.insert_keys(resource, &keys)?;
+                        tx.insert_keys(resource, self.key_rows(resource)?.iter())?;
                     }
                 }
             }

@@ -176,9 +176,13 @@ impl DieselTransaction<'_> {
         !matches!(self.hold, Hold::Free)
     }
 
-    /// Whether nobody can change the organization of this transaction meanwhile.
-    pub(super) fn keeps_organization(&self) -> bool {
-        matches!(self.hold, Hold::Organization(_))
+    /// Whether nobody else can change an organization while this transaction runs.
+    pub(super) fn keeps_organization(&self, id: &Tenant) -> bool {
+        match self.hold {
+            Hold::Free => true,
+            Hold::Organization(_) => self.tenant == *id,
+            Hold::Entered(_) => false,
+        }
     }
 
     /// Locks an organization and those linked with it: what is one directory's.

@@ -17,12 +17,45 @@ pub(super) struct Condition {
     pub(super) exact: bool,
 }
 
+/// A table of keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Unique,
+    Attribute,
+}
+
+impl Keys {
+    const fn holds(self) -> &'static str {
+        match self {
+            Self::Unique => "r.id IN (SELECT k.id FROM unique_keys k WHERE k.org = ",
+            Self::Attribute => "r.id IN (SELECT k.id FROM attribute_keys k WHERE k.org = ",
+        }
+    }
+
+    const fn select_ids(self) -> &'static str {
+        match self {
+            Self::Unique => "SELECT k.id FROM unique_keys k WHERE k.org = ",
+            Self::Attribute => "SELECT k.id FROM attribute_keys k WHERE k.org = ",
+        }
+    }
+}
+
 /// What a condition is about.
 #[derive(Clone, Copy)]
 pub(super) struct Scope<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) kind: &'a ResourceType,
     pub(super) plan: &'a IndexPlan,
+}
+
+/// How many rows a comparison looks at.
+pub(super) enum Reach {
+    /// One at the most.
+    One,
+    /// As many as this selects.
+    Rows(Statement),
+    /// Maybe all.
+    Unknown,
 }
 
 impl Condition {
@@ -127,6 +160,23 @@ impl Scope<'_> {
         Condition::exactly(self.keyed(table, attr, *op, &key))
     }
 
+    /// What an exact comparison looks at in the keys.
+    pub(super) fn reach(self, compare: &Compare) -> Reach {
+        let Compare { attr, op, operand } = compare;
+        let (Some(table), Some(key)) = (self.table(attr), operand_key(operand)) else {
+            let is_id = attr.extension.is_none() && attr.attribute.name == "id";
+            return if is_id && *op == Op::Eq { Reach::One } else { Reach::Unknown };
+        };
+        match op {
+            Op::Eq if table == Keys::Unique => Reach::One,
+            Op::Eq | Op::Sw => {
+                let rows = self.rows(table.select_ids(), attr).sql(" AND ");
+                Reach::Rows(text_condition(rows, "k.key", *op, &key))
+            }
+            _ => Reach::Unknown,
+        }
+    }
+
     fn present(self, attr: &AttrRef) -> Condition {
         let name = attr.attribute.name.as_str();
         let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
@@ -156,26 +206,24 @@ impl Scope<'_> {
     }
 
     /// The table that holds the attribute's keys.
-    fn table(self, attr: &AttrRef) -> Option<&'static str> {
+    fn table(self, attr: &AttrRef) -> Option<Keys> {
         if attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id" {
-            return Some("r.id IN (SELECT k.id FROM unique_keys k WHERE k.org = ");
+            return Some(Keys::Unique);
         }
-        self.plan
-            .has(self.kind, attr)
-            .then_some("r.id IN (SELECT k.id FROM attribute_keys k WHERE k.org = ")
+        self.plan.has(self.kind, attr).then_some(Keys::Attribute)
     }
 
     /// The resources that have any value of the attribute.
-    fn held(self, table: &'static str, attr: &AttrRef) -> Statement {
-        self.rows(table, attr).sql(")")
+    fn held(self, table: Keys, attr: &AttrRef) -> Statement {
+        self.rows(table.holds(), attr).sql(")")
     }
 
-    fn keyed(self, table: &'static str, attr: &AttrRef, op: Op, key: &str) -> Statement {
-        text_condition(self.rows(table, attr).sql(" AND "), "k.key", op, key).sql(")")
+    fn keyed(self, table: Keys, attr: &AttrRef, op: Op, key: &str) -> Statement {
+        text_condition(self.rows(table.holds(), attr).sql(" AND "), "k.key", op, key).sql(")")
     }
 
-    fn rows(self, table: &'static str, attr: &AttrRef) -> Statement {
-        statement(table)
+    fn rows(self, from: &'static str, attr: &AttrRef) -> Statement {
+        statement(from)
             .text(self.tenant.as_str())
             .sql(" AND k.kind = ")
             .text(&self.kind.name)

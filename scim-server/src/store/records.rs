@@ -3,7 +3,7 @@
 mod rows;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
     Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
@@ -37,6 +37,28 @@ macro_rules! put {
         Ok(())
     }};
 }
+
+/// The columns of [`OrganizationRow`], and the beginning of a condition. Each request asks for one, and the
+/// typed query would be printed twice for each.
+const ORGANIZATION: &str = "SELECT id, name, domains, created, kind, plan, admin, scim_name, scim_key, linked, \
+                            linked_by FROM organizations WHERE id = ";
+type OrganizationColumns = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+);
+
+/// The columns of [`BindingRow`], and the beginning of a condition.
+const BINDING: &str =
+    "SELECT org, user_id, account_id, active, detached FROM bindings WHERE org = ";
 
 /// The columns of [`AccountRow`], and the beginning of a condition.
 const ACCOUNT: &str = "SELECT id, email, key, name, password, created FROM accounts WHERE ";
@@ -72,13 +94,16 @@ impl Records for DieselTransaction<'_> {
 
     fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>> {
         self.enter(id)?;
-        if let Some(own) = self.own.as_ref().filter(|own| own.id == *id) {
-            return Ok(Some(own.clone()));
+        if let Some(known) = self.known.iter().find(|known| known.id == *id) {
+            return Ok(Some(known.clone()));
         }
+        let rows: Vec<OrganizationRow> =
+            statement(ORGANIZATION).text(id.as_str()).rows::<OrganizationColumns, _>(self.conn)?;
         let found: Option<Organization> =
-            one(organizations::table.find(id.as_str()).first::<OrganizationRow>(self.conn))?;
-        if self.keeps_organization() && self.tenant == *id {
-            self.own.clone_from(&found);
+            rows.into_iter().next().map(Organization::try_from).transpose()?;
+        // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
+        if self.keeps_organization(id) {
+            self.known.extend(found.clone());
         }
         Ok(found)
     }
@@ -93,7 +118,7 @@ impl Records for DieselTransaction<'_> {
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
         self.enter_alone(&organization.id)?;
-        self.own = None;
+        self.known.clear();
         if let Some(link) = &organization.link {
             self.enter(&link.admin)?;
         }
@@ -107,7 +132,7 @@ impl Records for DieselTransaction<'_> {
 
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
         self.enter_alone(id)?;
-        self.own = None;
+        self.known.clear();
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(
@@ -268,6 +293,15 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>> {
+        if let [user] = users {
+            // A list is prepared anew each time.
+            let rows: Vec<BindingRow> = statement(BINDING)
+                .text(self.tenant.as_str())
+                .sql(" AND user_id = ")
+                .text(user.as_str())
+                .rows::<(Text, Text, Text, Bool, Bool), _>(self.conn)?;
+            return all(Ok(rows));
+        }
         let mut found = Vec::new();
         for users in users.chunks(LIST) {
             found.extend(all(bindings::table

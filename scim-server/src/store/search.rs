@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use diesel::sql_types::{BigInt, Nullable, Text};
+use scim_core::filter::Predicate;
 use scim_core::query::{Page, Position, Query, Sort, SortKey, Window};
 use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
 use scim_core::store::hydrate;
 use scim_core::{Error, Kind, Result};
 
-use super::narrow::{Condition, Scope};
+use super::narrow::{Condition, Reach, Scope};
 use super::statement::{Statement, statement};
-use super::transaction::{DieselTransaction, Row};
+use super::transaction::{DieselTransaction, FEW, Row};
 
 /// The columns of a resource, in the order of [`Row`].
 pub(super) const COLUMNS: &str = "r.id, r.version, r.created, r.modified, r.body, r.secrets";
@@ -58,9 +59,42 @@ impl DieselTransaction<'_> {
         let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
         let exact = condition.as_ref().is_none_or(|condition| condition.exact);
+        if self.brief && !(exact && self.touches_few(kind, query)?) {
+            self.no_time_for_more()?;
+        }
         match self.order(kind, query.sort.as_ref()) {
             Some(order) if exact => self.in_sql(kind, query, condition.as_ref(), &order),
             _ => self.by_looking(kind, query, condition.as_ref()),
+        }
+    }
+
+    /// Whether an exact search looks at a few rows only, however many there are.
+    fn touches_few(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<bool> {
+        if query.window.count() > FEW {
+            return Ok(false);
+        }
+        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        match (&query.predicate, &query.sort, &query.window) {
+            (None, sort, window) => {
+                let near = match window {
+                    Window::Offset { offset, .. } => *offset <= FEW,
+                    Window::After { .. } | Window::Before { .. } => true,
+                };
+                Ok(near && self.order(kind, sort.as_ref()).is_some())
+            }
+            (Some(Predicate::Compare(compare)), None, _) => match scope.reach(compare) {
+                Reach::One => Ok(true),
+                Reach::Rows(rows) => {
+                    let few = statement("SELECT COUNT(*) FROM (")
+                        .then(&rows)
+                        .limit(integer(FEW + 1))
+                        .sql(") few")
+                        .count(self.conn)?;
+                    Ok(few <= integer(FEW))
+                }
+                Reach::Unknown => Ok(false),
+            },
+            (Some(_), _, _) => Ok(false),
         }
     }
 
@@ -127,9 +161,9 @@ impl DieselTransaction<'_> {
                 sql = order.beyond(sql, position, backward)?;
             }
         }
-        let sql = order.by(sql, backward).sql(" LIMIT ").integer(integer(count.saturating_add(1)));
+        let sql = order.by(sql, backward).limit(integer(count.saturating_add(1)));
         let sql = match offset {
-            Some(n) => sql.sql(" OFFSET ").integer(integer(n)),
+            Some(n) => sql.sql(" OFFSET (0 + ").integer(integer(n)).sql(")"),
             None => sql,
         };
         let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
@@ -181,7 +215,7 @@ impl DieselTransaction<'_> {
             if let Some(condition) = condition {
                 sql = sql.sql(" AND (").then(&condition.sql).sql(")");
             }
-            let sql = sql.sql(" ORDER BY r.id LIMIT ").integer(integer(CHUNK));
+            let sql = sql.sql(" ORDER BY r.id").limit(integer(CHUNK));
             let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
             let full = rows.len() == CHUNK;
             looked = looked.saturating_add(rows.len());
@@ -227,8 +261,8 @@ impl DieselTransaction<'_> {
             .text(&kind.name)
             .sql(" AND r.id > ")
             .text(after)
-            .sql(" ORDER BY r.id LIMIT ")
-            .integer(integer(count))
+            .sql(" ORDER BY r.id")
+            .limit(integer(count))
             .rows::<Columns, _>(self.conn)?;
         rows.into_iter().map(|row| row.resource(kind)).collect()
     }

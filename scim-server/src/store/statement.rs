@@ -96,6 +96,27 @@ impl Statement {
         self
     }
 
+    /// `= ?` for one value; for more, a list that is bound as one, so that the text stays the same.
+    pub(super) fn among<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let values: Vec<&str> = values.into_iter().collect();
+        if let [one] = values.as_slice() {
+            return self.sql("= ").text(one);
+        }
+        let list: serde_json::Value = values.into();
+        self.per_backend(
+            "IN (SELECT value FROM json_each(",
+            "= ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(",
+        )
+        .text(&list.to_string())
+        .per_backend("))", " AS JSONB))))")
+    }
+
+    /// ` LIMIT ?`, as a sum: SQLite looks at the value of a plain parameter when it plans, and would plan
+    /// anew for each.
+    pub(super) fn limit(self, n: i64) -> Self {
+        self.sql(" LIMIT (0 + ").integer(n).sql(")")
+    }
+
     pub(super) fn then(mut self, other: &Self) -> Self {
         self.parts.extend(other.parts.iter().cloned());
         self.varies |= other.varies;

@@ -24,6 +24,9 @@ use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
 
+/// Rows that are read in a moment.
+pub(super) const FEW: usize = 250;
+
 /// Values in one statement; SQLite takes 32,766.
 pub(super) const LIST: usize = 500;
 
@@ -41,10 +44,13 @@ pub struct DieselTransaction<'a> {
     pub(super) hold: Hold<'a>,
     /// Events to be written before the commit, each in its organization.
     told: Vec<(Tenant, Event)>,
-    /// The transaction's organization, once it was looked at.
-    pub(super) own: Option<Organization>,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
+    /// Organizations that were looked at, as they are now.
+    pub(super) known: Vec<Organization>,
+    /// It may touch a few rows only, and gives up otherwise.
+    pub(super) brief: bool,
+    pub(super) gave_up: bool,
 }
 
 impl std::fmt::Debug for DieselTransaction<'_> {
@@ -100,9 +106,20 @@ impl<'a> DieselTransaction<'a> {
             tenant: tenant.clone(),
             hold,
             told: Vec::new(),
-            own: None,
             ended: false,
+            known: Vec::new(),
+            brief: false,
+            gave_up: false,
         }
+    }
+
+    /// Whoever asked briefly asks again, where there is time.
+    pub(super) fn no_time_for_more(&mut self) -> Result<()> {
+        if self.brief {
+            self.gave_up = true;
+            return Err(Error::busy("The request takes longer; try again"));
+        }
+        Ok(())
     }
 
     /// ` WHERE org = ? AND kind = ? AND id = ?`
@@ -414,11 +431,10 @@ impl Transaction for DieselTransaction<'_> {
             let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
             let sql = statement("SELECT id, kind, label FROM resources WHERE org = ")
                 .text(self.tenant.as_str())
-                .sql(" AND kind IN (")
-                .texts(kinds)
-                .sql(") AND id IN (")
-                .texts(ids.iter().map(Id::as_str))
-                .sql(")");
+                .sql(" AND kind ")
+                .among(kinds)
+                .sql(" AND id ")
+                .among(ids.iter().map(Id::as_str));
             let rows: Vec<(String, String, Option<String>)> =
                 self.in_order_for_change(sql).rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
             self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
@@ -536,6 +552,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
+        let most = if self.brief { limit.min(FEW) } else { limit };
         let rows: Vec<(String, String, Option<String>)> =
             statement("SELECT member_id, kind, display FROM members WHERE org = ")
                 .text(self.tenant.as_str())
@@ -543,9 +560,12 @@ impl Transaction for DieselTransaction<'_> {
                 .text(group.as_str())
                 .sql(" AND member_id > ")
                 .text(after.map(Id::as_str).unwrap_or_default())
-                .sql(" ORDER BY member_id LIMIT ")
-                .integer(integer(limit))
+                .sql(" ORDER BY member_id")
+                .limit(integer(most))
                 .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+        if most < limit && rows.len() == most {
+            self.no_time_for_more()?;
+        }
         let member =
             |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
         rows.into_iter().map(member).collect()
@@ -557,14 +577,24 @@ impl Transaction for DieselTransaction<'_> {
         let unique: BTreeSet<&Id> = members.iter().collect();
         let unique: Vec<&Id> = unique.into_iter().collect();
         for ids in unique.chunks(LIST) {
+            // Most are in no group, and that is found out for less.
+            let any = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND m.member_id ")
+                .among(ids.iter().map(|id| id.as_str()))
+                .sql(" LIMIT 1")
+                .count(self.conn)?;
+            if any == 0 {
+                continue;
+            }
             let rows: Vec<(String, String, i64, Option<String>)> = statement(
                 "WITH RECURSIVE up (member_id, group_id, direct) AS (\
                  SELECT m.member_id, m.group_id, CAST(1 AS BIGINT) FROM members m WHERE m.org = ",
             )
             .text(self.tenant.as_str())
-            .sql(" AND m.member_id IN (")
-            .texts(ids.iter().map(|id| id.as_str()))
-            .sql(") UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
+            .sql(" AND m.member_id ")
+            .among(ids.iter().map(|id| id.as_str()))
+            .sql(" UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
             .text(self.tenant.as_str())
             .sql(
                 " AND m.member_id = up.group_id) \
@@ -613,6 +643,7 @@ impl Transaction for DieselTransaction<'_> {
         }
         if let Err(error) = &done {
             self.note(error);
+            self.known.clear();
         }
         let end = match done {
             Ok(_) => "RELEASE inner_one",

@@ -2,9 +2,13 @@
 //!
 //! Writers that wait share a transaction and one fsync. Each runs on its own thread, inside a savepoint
 //! of its own, so that an error undoes only what it did; whoever finds nobody waiting commits for all,
-//! and nobody is answered before that commit.
+//! and nobody is answered before that commit. A thread may also take the connection for a while
+//! ([`Writer::together`]) and make many writes without a change of threads between them.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +16,7 @@ use diesel::connection::SimpleConnection as _;
 use scim_core::{Error, Result};
 
 use super::connection::Conn;
-use super::error::of;
+use super::statement::statement;
 
 /// The most writes that share a commit.
 const MOST: usize = 128;
@@ -20,6 +24,8 @@ const MOST: usize = 128;
 const LONGEST: Duration = Duration::from_millis(5);
 
 pub(super) struct Writer {
+    /// Tells writers apart: a process may have several stores.
+    number: u64,
     slot: Mutex<Slot>,
     free: Condvar,
     wait: Duration,
@@ -28,7 +34,21 @@ pub(super) struct Writer {
 struct Slot {
     /// The connection, unless a writer has it.
     state: Option<State>,
-    waiting: usize,
+    /// Who waits for it, in the order of their coming.
+    waiting: VecDeque<u64>,
+    next: u64,
+}
+
+thread_local! {
+    /// The connection that this thread has taken with [`Writer::together`].
+    static HELD: RefCell<Option<Held>> = const { RefCell::new(None) };
+}
+
+struct Held {
+    writer: u64,
+    state: State,
+    /// The database ended the transaction: what was written before is gone.
+    lost: bool,
 }
 
 struct State {
@@ -51,12 +71,57 @@ struct Outcome {
 
 impl Writer {
     pub(super) fn new(conn: Conn, wait: Duration) -> Self {
-        let slot = Slot { state: Some(State { conn, batch: None }), waiting: 0 };
-        Self { slot: Mutex::new(slot), free: Condvar::new(), wait }
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let state = Some(State { conn, batch: None });
+        let slot = Slot { state, waiting: VecDeque::new(), next: 0 };
+        Self { number, slot: Mutex::new(slot), free: Condvar::new(), wait }
+    }
+
+    /// Runs `f`; the writes that this thread makes in it share one commit, and return before it. On success
+    /// they are durable.
+    pub(super) fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
+        let state = self.acquire()?;
+        HELD.set(Some(Held { writer: self.number, state, lost: false }));
+        let done = catch_unwind(AssertUnwindSafe(&mut *f));
+        let Some(Held { mut state, lost, .. }) = HELD.take() else {
+            return Err(Error::internal("the connection that writes was not given back"));
+        };
+        let committed = state.commit();
+        self.hand_back(state);
+        if let Err(panic) = done {
+            resume_unwind(panic);
+        }
+        let lost = lost.then(|| "the database ended the transaction".to_owned());
+        lost.map_or(committed, Err).map_err(not_stored)
+    }
+
+    /// One of the writes of [`Self::together`].
+    fn write_held<R>(mut held: Held, f: impl FnOnce(&mut Conn) -> Result<R>) -> (Held, Done<R>) {
+        if held.lost {
+            let why = "the database ended the transaction".to_owned();
+            return (held, Ok(Err(not_stored(why))));
+        }
+        if let Err(error) = held.state.begin() {
+            return (held, Ok(Err(error)));
+        }
+        let (done, still) = within(&mut held.state.conn, f);
+        if !still {
+            held.state.abandon("the database ended the transaction");
+            held.lost = true;
+        }
+        (held, done)
     }
 
     /// Runs `f` as if alone; `Ok` only once what it did is durable.
     pub(super) fn write<R>(&self, f: impl FnOnce(&mut Conn) -> Result<R>) -> Result<R> {
+        if let Some(held) =
+            HELD.with_borrow_mut(|held| held.take_if(|held| held.writer == self.number))
+        {
+            let (held, done) = Self::write_held(held, f);
+            HELD.set(Some(held));
+            return done.unwrap_or_else(|panic| resume_unwind(panic));
+        }
         let mut state = self.acquire()?;
         let outcome = match state.begin() {
             Ok(outcome) => outcome,
@@ -81,9 +146,7 @@ impl Writer {
             Err(panic) => resume_unwind(panic),
             // A refusal waits too: what it rests on (a name that is taken) may be in this batch.
             Ok(done) => {
-                outcome.wait().map_err(|why| {
-                    Error::busy("The change could not be stored; try again").with_source(why)
-                })?;
+                outcome.wait().map_err(not_stored)?;
                 done
             }
         }
@@ -105,15 +168,21 @@ impl Writer {
     fn acquire(&self) -> Result<State> {
         let until = Instant::now() + self.wait;
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.waiting += 1;
+        let number = slot.next;
+        slot.next = number.wrapping_add(1);
+        slot.waiting.push_back(number);
         loop {
-            if let Some(state) = slot.state.take() {
-                slot.waiting -= 1;
+            if slot.waiting.front() == Some(&number)
+                && let Some(state) = slot.state.take()
+            {
+                slot.waiting.pop_front();
                 return Ok(state);
             }
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                slot.waiting -= 1;
+                slot.waiting.retain(|other| *other != number);
+                // Whoever is the first now may have been waiting for this one to take its turn.
+                self.free.notify_all();
                 return Err(Error::busy("The server is too busy to write now; try again"));
             }
             (slot, _) = self.free.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner);
@@ -128,19 +197,23 @@ impl Writer {
             .as_ref()
             .is_some_and(|batch| batch.writes < MOST && batch.began.elapsed() < LONGEST);
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if !more || slot.waiting == 0 {
+        if !more || slot.waiting.is_empty() {
             return Some(state);
         }
         slot.state = Some(state);
-        self.free.notify_one();
+        self.free.notify_all();
         None
     }
 
     fn hand_back(&self, state: State) {
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         slot.state = Some(state);
-        self.free.notify_one();
+        self.free.notify_all();
     }
+}
+
+fn not_stored(why: String) -> Error {
+    Error::busy("The change could not be stored; try again").with_source(why)
 }
 
 impl State {
@@ -148,7 +221,7 @@ impl State {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(&batch.outcome));
         }
-        self.conn.batch_execute("BEGIN IMMEDIATE").map_err(of)?;
+        run(&mut self.conn, "BEGIN IMMEDIATE")?;
         let outcome = Arc::new(Outcome::default());
         let (began, writes) = (Instant::now(), 0);
         self.batch = Some(Batch { outcome: Arc::clone(&outcome), began, writes });
@@ -166,10 +239,12 @@ impl State {
 
     fn commit(&mut self) -> std::result::Result<(), String> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        let committed = self.conn.batch_execute("COMMIT").map_err(|e| {
+        let committed = run(&mut self.conn, "COMMIT").map_err(|e| {
             // A failed commit may leave the transaction open; without this the next could not begin.
             let undone = self.conn.batch_execute("ROLLBACK").err();
-            undone.map_or_else(|| e.to_string(), |undone| format!("{e}; {undone}"))
+            let why =
+                std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
+            undone.map_or_else(|| why.clone(), |undone| format!("{why}; {undone}"))
         });
         batch.outcome.tell(committed.clone());
         committed
@@ -196,22 +271,24 @@ impl Outcome {
 /// Runs `f` in a savepoint: its error undoes what it did and nothing else. The savepoint may be gone by
 /// then: a full disk makes SQLite end the whole transaction. The second value says whether it held.
 fn within<R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R>) -> (Done<R>, bool) {
-    if let Err(error) = conn.batch_execute("SAVEPOINT one") {
-        return (Ok(Err(of(error))), false);
+    if let Err(error) = run(conn, "SAVEPOINT one") {
+        return (Ok(Err(error)), false);
     }
     let done = catch_unwind(AssertUnwindSafe(|| f(conn)));
     let end = match &done {
-        Ok(Ok(_)) => conn.batch_execute("RELEASE one"),
-        _ => conn.batch_execute("ROLLBACK TO one; RELEASE one"),
+        Ok(Ok(_)) => run(conn, "RELEASE one"),
+        _ => run(conn, "ROLLBACK TO one").and_then(|()| run(conn, "RELEASE one")),
     };
     match (done, end) {
         (done, Ok(())) => (done, true),
         (Err(panic), Err(_)) => (Err(panic), false),
-        (Ok(_), Err(error)) => {
-            let gone = Error::busy("The change could not be stored; try again").with_source(error);
-            (Ok(Err(gone)), false)
-        }
+        (Ok(_), Err(error)) => (Ok(Err(not_stored(error.to_string()))), false),
     }
+}
+
+/// Runs a statement that stays prepared.
+fn run(conn: &mut Conn, sql: &'static str) -> Result<()> {
+    statement(sql).execute(conn).map(drop)
 }
 
 /// What a closure returned, or its panic.
@@ -223,7 +300,62 @@ mod tests {
     use scim_core::Kind;
 
     use super::*;
-    use crate::store::statement::statement;
+
+    #[test]
+    fn writes_made_together_are_stored_together_or_not_at_all() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE t (x TEXT PRIMARY KEY); PRAGMA max_page_count = 40")
+            .unwrap();
+        let writer = Writer::new(conn.into(), Duration::from_secs(5));
+        let insert = |x: &str| {
+            writer.write(|conn| {
+                statement("INSERT INTO t VALUES (").text(x).sql(")").execute(conn).map(drop)
+            })
+        };
+        let rows = || writer.write(|conn| statement("SELECT COUNT(*) FROM t").count(conn)).unwrap();
+        let mut done = Vec::new();
+        // One that fails undoes itself alone.
+        writer.together(&mut || done = vec![insert("a"), insert("a"), insert("b")]).unwrap();
+        assert_eq!(done.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(rows(), 2);
+        // A full disk ends the transaction, and what was written before with it: nobody is told otherwise.
+        let huge = "x".repeat(1_000_000);
+        let stored = writer.together(&mut || done = vec![insert("c"), insert(&huge), insert("d")]);
+        assert_eq!(stored.unwrap_err().kind(), Kind::Busy);
+        assert_eq!(done.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false]);
+        assert_eq!(rows(), 2);
+        writer.together(&mut || done = vec![insert("c")]).unwrap();
+        assert_eq!(rows(), 3);
+        // A panic gives the connection back.
+        let panicked = catch_unwind(AssertUnwindSafe(|| writer.together(&mut || panic!("x"))));
+        assert!(panicked.is_err());
+        assert_eq!(rows(), 3);
+    }
+
+    #[test]
+    fn whoever_takes_the_connection_again_and_again_keeps_nobody_waiting() {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE t (x TEXT)").unwrap();
+        let writer = Writer::new(conn.into(), Duration::from_secs(5));
+        let (done, turns) = (std::sync::atomic::AtomicBool::new(false), AtomicU64::new(0));
+        let mut waited = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    writer.together(&mut || std::thread::sleep(Duration::from_millis(1))).unwrap();
+                    turns.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            for _ in 0..50 {
+                let before = turns.load(Ordering::Relaxed);
+                writer.write(|conn| statement("INSERT INTO t VALUES ('a')").execute(conn)).unwrap();
+                waited.push(turns.load(Ordering::Relaxed) - before);
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        waited.sort_unstable();
+        assert!(waited[25] <= 3, "writes waited for so many turns of another: {waited:?}");
+    }
 
     #[test]
     fn a_full_disk_undoes_the_batch_and_nothing_of_it_is_stored() {
