@@ -1,5 +1,5 @@
 //! How fast SCIM servers are. A closed loop of a few connections sends what identity providers send, phase by
-//! phase ([`workload`]), to any server with a base URL and a token; [`bench`] runs it against this project's
+//! phase ([`workload`]), to any server with a base URL and a token; [`mod@bench`] runs it against this project's
 //! server and against a [`ceiling`] in turns, and compares.
 
 pub mod bench;

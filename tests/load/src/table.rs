@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::figures::Figures;
 
-/// The head over [`line`]s.
+/// The head over [`line()`]s.
 pub const HEAD: &str = "phase                               done   errors  wrong        /s   p50 ms   p99 ms   CPU us    MiB";
 
 /// Figures as a line.
