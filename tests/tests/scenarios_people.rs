@@ -80,7 +80,8 @@ fn scenario_15_whoever_is_deleted_keeps_nothing_that_was_given_by_hand() {
     let depot = f.operator.organization("Depot", json!({}));
     f.operator.link(&f.hq, &depot, None);
     let olga = f.somebody(&depot, "olga@elsewhere.org", "owner");
-    olga.add(&depot, "ann@example.com", "member");
+    olga.add(&depot, "ann@example.com", "owner");
+    let aron = f.somebody(&depot, "aron@elsewhere.org", "admin");
     let session = f.sign_in(&f.hq, "ann@example.com");
     let account = f.operator.account(&f.shop, "ann@example.com");
     let at_shop = format!("/organizations/{}/members/{account}", f.shop);
@@ -110,8 +111,10 @@ fn scenario_15_whoever_is_deleted_keeps_nothing_that_was_given_by_hand() {
     assert_eq!(f.operator.account(&f.hq, "ann@example.com"), account);
     assert_eq!(f.operator.member(&f.shop, "ann@example.com")["role"], "member");
     is_active(&f.operator, "ann@example.com", &[&depot], false);
-    olga.add(&depot, "ann@example.com", "member");
+    // The owner that she was is not for an admin to bring back: she has the role that is given now.
+    aron.add(&depot, "ann@example.com", "member");
     is_active(&f.operator, "ann@example.com", &[&f.hq, &f.shop, &depot], true);
+    assert_eq!(f.operator.member(&depot, "ann@example.com")["role"], "member");
 }
 
 #[test]
@@ -330,4 +333,29 @@ fn scenario_24_ids_of_another_directory_are_unknown_both_ways() {
     for id in [&ann, &zoe] {
         asleep.get(&format!("/Users/{id}")).refuses(403, "");
     }
+}
+
+#[test]
+fn scenario_14_whoever_is_deactivated_does_not_come_back_by_a_side_door() {
+    let f = Family::start();
+    let ann = f.user("ann@example.com");
+    f.group("Sales", &[&ann]);
+    f.set_active(&ann, json!(false));
+    // An identity provider that says nothing about it, or takes it away.
+    let path = format!("/Users/{ann}");
+    for operation in [
+        json!({"op": "remove", "path": "active"}),
+        json!({"op": "replace", "path": "active", "value": null}),
+        json!({"op": "replace", "path": "active", "value": ""}),
+    ] {
+        f.idp.patch(&path, json!([operation]));
+        is_active(&f.operator, "ann@example.com", &[&f.hq, &f.shop], false);
+    }
+    f.idp.put(&path, &scim_user("ann@example.com")).is(200);
+    is_active(&f.operator, "ann@example.com", &[&f.hq, &f.shop], false);
+    // Unlinked with its members kept, the organization keeps her as she was.
+    let unlink = format!("/organizations/{}/unlink", f.shop);
+    f.operator.post(&unlink, json!({"members": "keep"})).is(200);
+    assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), ["-manual"]);
+    is_active(&f.operator, "ann@example.com", &[&f.shop], false);
 }

@@ -421,3 +421,30 @@ fn s19_the_sixth_try_of_a_linking_code_fails_with_the_right_one_too() {
     let refused = f.operator.post(&format!("/organizations/{second}/link"), json!({"code": code}));
     refused.problem(409, "link_code_redeemed");
 }
+
+#[test]
+fn s15_a_kept_answer_tells_nothing_of_the_password_in_its_request() {
+    let mut server = Server::start();
+    let operator = server.operator();
+    operator.newcomer(&server, "ann@example.com");
+    operator.newcomer(&server, "bob@example.com");
+    // Whoever isn't signed in has no name that a key could belong to.
+    let anonymous = Person::anonymous(&server);
+    let key = [("Idempotency-Key", "mine")];
+    for email in ["ann@example.com", "bob@example.com"] {
+        let body = json!({"email": email, "password": "correct horse battery"});
+        anonymous.send("POST", "/sessions", &key, Some(&body)).is(201);
+    }
+    let body = json!({"email": "cid@example.com", "password": "a long password"});
+    operator.send("POST", "/accounts", &key, Some(&body)).is(201);
+    server.stop();
+    let kept = server.database().sql("SELECT request FROM idempotency_keys");
+    assert_eq!(kept.lines().count(), 1, "{kept}");
+    let plain = format!("POST\0/accounts\0\0{body}");
+    let script = "import hashlib,sys; print(hashlib.sha256(sys.argv[1].replace('|','\\0').encode()).hexdigest())";
+    let hashed = std::process::Command::new("python3")
+        .args(["-c", script, &plain.replace('\0', "|")])
+        .output()
+        .unwrap();
+    assert!(!kept.contains(String::from_utf8(hashed.stdout).unwrap().trim()), "{kept}");
+}

@@ -7,8 +7,8 @@ use serde_json::json;
 use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
-    Cause, CodeState, DomainPolicy, Link, LinkingCode, Movement, OrgKind, Organization, Plan,
-    Records, Refusal, Role, ScimName, Source, What, people, tell,
+    Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
+    Plan, Records, Refusal, Role, ScimName, Source, What, people, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -310,8 +310,8 @@ pub fn unlink<R: Records>(
     let org = &organization.id;
     let mut movements = Vec::new();
     let group = matching_group(tx, organization)?;
-    let mut keep = Vec::new();
     if let Some(group) = &group {
+        let mut keep = Vec::new();
         let bindings = tx.within(&link.admin, |tx| accounts_below(tx, group))?;
         let movement = |account: &Id, source, what| Movement {
             org: org.clone(),
@@ -328,14 +328,23 @@ pub fn unlink<R: Records>(
             for binding in &bindings {
                 let manual = tx.grants(org, &binding.account)?;
                 if manual.iter().all(|grant| grant.source != Source::Manual) {
-                    keep.push((binding.account.clone(), format!("detached from {label}")));
-                    movements.push(movement(&binding.account, Source::Manual, What::Granted));
+                    // Whom the directory has deactivated comes back by an administrator only.
+                    let what = if binding.active { What::Granted } else { What::GrantedSuspended };
+                    keep.push(binding);
+                    movements.push(movement(&binding.account, Source::Manual, what));
                 }
             }
+            for binding in keep {
+                tx.put_grant(&Grant {
+                    org: org.clone(),
+                    account: binding.account.clone(),
+                    source: Source::Manual,
+                    note: Some(format!("detached from {label}")),
+                    suspended: !binding.active,
+                    since: Some(cause.now),
+                })?;
+            }
         }
-    }
-    for (account, note) in keep {
-        put_grant(tx, org, &account, Source::Manual, Some(note), cause.now)?;
     }
     let before = link.scim_name.as_ref().map(ScimName::as_str);
     tx.put_organization(&Organization { link: None, ..organization.clone() })?;

@@ -313,12 +313,14 @@ pub fn add<R: Records>(
         let what = if inactive { What::GrantedSuspended } else { What::Granted };
         movements.push(movement(source, what));
     }
+    let returns = !resting.is_empty();
     for grant in resting {
         tx.put_grant(&Grant { suspended: false, ..grant.clone() })?;
         movements.push(movement(grant.source, What::Restored));
     }
+    // Who returns has the role that is given now, not one that was given before.
     let before = tx.role(org, account)?.unwrap_or(Role::Member);
-    if role > before {
+    if role > before || (returns && role != before) {
         tx.put_role(org, account, role)?;
         movements.push(movement(Source::Manual, What::RoleChanged(before, role)));
     }

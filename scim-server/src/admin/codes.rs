@@ -23,9 +23,19 @@ const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 impl Api {
     /// What is kept of a code.
     pub(super) fn code_digest(&self, code: &str) -> Result<String> {
+        self.keyed(&[&plain(code)])
+    }
+
+    /// A keyed hash, in hex. Without the key nobody can try what it is of.
+    pub(super) fn keyed(&self, parts: &[&str]) -> Result<String> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.code_key)
             .map_err(|e| Error::internal(e.to_string()))?;
-        mac.update(plain(code).as_bytes());
+        for (i, part) in parts.iter().enumerate() {
+            if i > 0 {
+                mac.update(&[0]);
+            }
+            mac.update(part.as_bytes());
+        }
         let bytes = mac.finalize().into_bytes();
         Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
     }

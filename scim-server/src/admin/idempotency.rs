@@ -2,10 +2,10 @@
 
 use scim_core::{Error, Kind, Result};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::call::{Call, Reply};
 use super::endpoint::bad;
+use super::person::Person;
 
 fn key<'c>(call: &Call<'c, '_>) -> Result<Option<&'c str>> {
     let Some(key) = &call.incoming.request.idempotency_key else { return Ok(None) };
@@ -13,19 +13,17 @@ fn key<'c>(call: &Call<'c, '_>) -> Result<Option<&'c str>> {
         let detail = "An Idempotency-Key has 1 to 255 visible ASCII characters".to_owned();
         return Err(bad("invalid_idempotency_key", detail));
     }
-    Ok(Some(key.as_str()).filter(|_| call.incoming.request.method == "POST"))
+    // Whoever isn't signed in shares the name with everybody.
+    let known = *call.incoming.person != Person::Nobody;
+    Ok(Some(key.as_str()).filter(|_| known && call.incoming.request.method == "POST"))
 }
 
-/// What is asked, so that a key isn't used for two different requests.
-fn digest(call: &Call<'_, '_>) -> String {
+/// What is asked, so that a key isn't used for two different requests. Keyed: there are passwords in
+/// requests, and a plain hash would tell them to whoever guesses.
+fn digest(call: &Call<'_, '_>) -> Result<String> {
     let request = call.request;
-    let mut hash = Sha256::new();
-    for part in [request.method.as_bytes(), request.path.as_bytes(), request.query.as_bytes()] {
-        hash.update(part);
-        hash.update([0]);
-    }
-    hash.update(call.body.to_string().as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let body = call.body.to_string();
+    call.api.keyed(&[&request.method, &request.path, &request.query, &body])
 }
 
 /// The answer that was given to the same request.
@@ -33,7 +31,7 @@ pub(super) fn kept(call: &mut Call<'_, '_>) -> Result<Option<Reply>> {
     let Some(key) = key(call)? else { return Ok(None) };
     let caller = call.person.actor().to_owned();
     let Some((request, status, body)) = call.tx.kept_answer(&caller, key)? else { return Ok(None) };
-    if request != digest(call) {
+    if request != digest(call)? {
         let detail = "This Idempotency-Key was used for another request; use a new one";
         return Err(Error::new(Kind::Unprocessable, detail).with_code("idempotency_key_reused"));
     }
@@ -50,6 +48,6 @@ pub(super) fn keep(call: &mut Call<'_, '_>, reply: &Reply) -> Result<()> {
         body.insert(secret.to_owned(), Value::Null);
     }
     let (caller, now) = (call.person.actor().to_owned(), call.cause.now);
-    let request = digest(call);
+    let request = digest(call)?;
     call.tx.keep_answer((&caller, key), (&request, i64::from(reply.status), &body.to_string()), now)
 }

@@ -14,7 +14,8 @@ pub(super) struct Identity {
     /// Every domain that the user claims to be of: the address's and the user name's.
     pub(super) domains: Vec<DomainName>,
     pub(super) name: Option<String>,
-    pub(super) active: bool,
+    /// Nothing, if the user doesn't say.
+    pub(super) active: Option<bool>,
 }
 
 impl Identity {
@@ -57,7 +58,7 @@ impl Identity {
         let formatted =
             document.get("name").and_then(|n| n.get("formatted")).and_then(Value::as_str);
         let name = text("displayName").or(formatted).or(text("userName")).map(str::to_owned);
-        let active = document.get("active") != Some(&Value::Bool(false));
+        let active = document.get("active").and_then(Value::as_bool);
         Ok(Self { email, domains, name, active })
     }
 }

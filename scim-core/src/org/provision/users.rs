@@ -22,7 +22,7 @@ impl<R: Records> Review<'_, R> {
         self.require_own_domains(&identity, None)?;
         let account = self.account_of(&identity)?;
         let org = self.organization.id.clone();
-        let (user, active) = (new.id().clone(), identity.active);
+        let (user, active) = (new.id().clone(), identity.active.unwrap_or(true));
         let binding =
             Binding { org: org.clone(), user, account: account.clone(), active, detached: false };
         self.tx.put_binding(&binding)?;
@@ -109,9 +109,11 @@ impl<R: Records> Review<'_, R> {
         if before.email != after.email || before.name != after.name {
             self.account_changed(&binding.account, &before, &after)?;
         }
-        if binding.active != after.active {
-            self.tx.put_binding(&Binding { active: after.active, ..binding.clone() })?;
-            self.activity_changed(&binding.account, after.active)?;
+        // One who doesn't say it any more is what he was: a leaver doesn't come back by that.
+        let active = after.active.unwrap_or(binding.active);
+        if binding.active != active {
+            self.tx.put_binding(&Binding { active, ..binding.clone() })?;
+            self.activity_changed(&binding.account, active)?;
         }
         Ok(())
     }

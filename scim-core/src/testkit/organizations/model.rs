@@ -108,7 +108,8 @@ impl Model {
             Step::Unlink(org, keep) => {
                 if keep {
                     for user in self.by_group(org) {
-                        self.manual.entry((org, user)).or_insert(false);
+                        let rests = self.users.get(&user) == Some(&false);
+                        self.manual.entry((org, user)).or_insert(rests);
                     }
                 }
                 self.links.remove(&org);
