@@ -312,7 +312,12 @@ impl Inner {
     ) -> Result<R> {
         match &self.writes {
             Writes::Alone(writer) => {
-                writer.write(|conn| f(&mut DieselTransaction::new(conn, self, tenant, Hold::Free)))
+                let make = |conn: &mut Conn| {
+                    let mut tx = DieselTransaction::new(conn, self, tenant, Hold::Free);
+                    let done = f(&mut tx)?;
+                    tx.finish().map(|()| done)
+                };
+                writer.write(make)
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
@@ -331,7 +336,12 @@ impl Inner {
         let nobody = Tenant::new("");
         match &self.writes {
             Writes::Alone(writer) => {
-                writer.write(|conn| f(&mut DieselTransaction::new(conn, self, &nobody, Hold::Free)))
+                let make = |conn: &mut Conn| {
+                    let mut tx = DieselTransaction::new(conn, self, &nobody, Hold::Free);
+                    let done = f(&mut tx)?;
+                    tx.finish().map(|()| done)
+                };
+                writer.write(make)
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| {

@@ -171,11 +171,6 @@ impl DieselTransaction<'_> {
         self.groups_want_alone(kinds.iter().map(String::as_str))
     }
 
-    /// Whether events wait for the end of the transaction.
-    pub(super) fn tells_at_the_end(&self) -> bool {
-        !matches!(self.hold, Hold::Free)
-    }
-
     /// Whether nobody else can change an organization while this transaction runs.
     pub(super) fn keeps_organization(&self, id: &Tenant) -> bool {
         match self.hold {

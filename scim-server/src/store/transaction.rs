@@ -261,7 +261,7 @@ impl<'a> DieselTransaction<'a> {
         Ok(())
     }
 
-    /// Writes the events that were kept for the end: one statement, and one round trip.
+    /// Writes the events that were kept for the end, in one statement.
     pub(super) fn finish(&mut self) -> Result<()> {
         let told = std::mem::take(&mut self.told);
         told.chunks(EVENTS).try_for_each(|told| self.insert_events(told))
@@ -618,12 +618,8 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {
-        let told = (self.tenant.clone(), event.clone());
-        if self.tells_at_the_end() {
-            self.told.push(told);
-            return Ok(());
-        }
-        self.insert_events(&[told])
+        self.told.push((self.tenant.clone(), event.clone()));
+        Ok(())
     }
 
     fn alone(&mut self) -> Result<()> {
