@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use env_logger::{Builder, Env};
+use env_logger::{Builder, Env, WriteStyle};
 use log::kv::{Error, Key, Value, VisitSource};
 use serde_json::{Map, json};
 
@@ -21,22 +21,24 @@ pub enum LogFormat {
 /// Starts logging to standard error. `RUST_LOG` chooses what; by default `info` and above.
 pub fn init(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or("info,actix_server=warn"));
+    // Lines have no colors, so there are none to be taken out: control characters are escaped below.
+    builder.write_style(WriteStyle::Always);
     builder.format(move |out, record| {
-        let mut fields = Fields::default();
-        record.key_values().visit(&mut fields).map_err(io::Error::other)?;
-        let (time, message) = (out.timestamp_millis(), record.args().to_string());
+        let time = out.timestamp_millis();
         match format {
             LogFormat::Text => {
-                let mut line = escape(&message);
-                for (name, value) in &fields.0 {
-                    let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-                    let quote = value.is_empty() || value.contains([' ', '"']);
-                    let value = if quote { format!("{value:?}") } else { escape(&value) };
-                    let _ = write!(line, " {name}={value}");
+                let mut line = Line(String::with_capacity(256));
+                match record.args().as_str() {
+                    Some(message) => line.escaped(message),
+                    None => line.escaped(&record.args().to_string()),
                 }
-                writeln!(out, "{time} {:5} {line}", record.level())
+                record.key_values().visit(&mut line).map_err(io::Error::other)?;
+                writeln!(out, "{time} {:5} {}", record.level(), line.0)
             }
             LogFormat::Json => {
+                let mut fields = Fields::default();
+                record.key_values().visit(&mut fields).map_err(io::Error::other)?;
+                let message = record.args().to_string();
                 let mut object = Map::new();
                 object.insert("time".into(), time.to_string().into());
                 object.insert("level".into(), record.level().as_str().into());
@@ -50,13 +52,47 @@ pub fn init(format: LogFormat) {
     let _ = builder.try_init();
 }
 
-/// Control characters as escapes, so that one record is one line.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+/// A line for people.
+struct Line(String);
+
+impl Line {
+    /// Control characters as escapes, so that one record is one line.
+    fn escaped(&mut self, text: &str) {
+        if !text.contains(char::is_control) {
+            self.0.push_str(text);
+            return;
+        }
+        for c in text.chars() {
+            if c.is_control() { self.0.extend(c.escape_default()) } else { self.0.push(c) }
+        }
     }
-    out
+
+    fn field(&mut self, text: &str) {
+        if text.is_empty() || text.contains([' ', '"']) {
+            let _ = write!(self.0, "{text:?}");
+        } else {
+            self.escaped(text);
+        }
+    }
+}
+
+impl<'kvs> VisitSource<'kvs> for Line {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: Value<'kvs>) -> Result<(), Error> {
+        let _ = write!(self.0, " {key}=");
+        match (value.to_i64(), value.to_f64()) {
+            (Some(n), _) => {
+                let _ = write!(self.0, "{n}");
+            }
+            (None, Some(n)) => {
+                let _ = write!(self.0, "{n:?}");
+            }
+            _ => match value.to_borrowed_str() {
+                Some(text) => self.field(text),
+                None => self.field(&value.to_string()),
+            },
+        }
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -78,6 +114,10 @@ impl<'kvs> VisitSource<'kvs> for Fields {
 mod tests {
     #[test]
     fn s28_a_record_is_one_line() {
-        assert_eq!(super::escape("a\r\nINFO forged\u{1b}[0m"), "a\\r\\nINFO forged\\u{1b}[0m");
+        let mut line = super::Line(String::new());
+        line.escaped("a\r\nINFO forged\u{1b}[0m");
+        line.field(" \n");
+        line.field("b\n");
+        assert_eq!(line.0, "a\\r\\nINFO forged\\u{1b}[0m\" \\n\"b\\n");
     }
 }

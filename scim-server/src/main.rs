@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+/// Also what SQLite allocates by: with its feature `override` it takes the place of C's `malloc`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match scim_server::cli::Cli::parse().run() {
         Ok(code) => code,

@@ -10,7 +10,7 @@ use actix_web::{HttpMessage as _, HttpResponse, web};
 use scim_core::{Caller, Error, Kind};
 
 use super::{State, refusal};
-use crate::secrets::random_id;
+use crate::secrets::request_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -31,7 +31,7 @@ pub(super) async fn observe(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let began = Instant::now();
-    let id = given_id(&request).or_else(|| random_id().ok()).unwrap_or_default();
+    let id = given_id(&request).or_else(|| request_id().ok()).unwrap_or_default();
     request.extensions_mut().insert(RequestId(id.clone()));
     let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
     let mut response = if head_size(&request) > LONGEST_HEAD {
@@ -65,7 +65,10 @@ pub(super) async fn observe(
 fn head_size(request: &ServiceRequest) -> usize {
     let headers = request.headers().iter();
     let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
-    request.uri().to_string().len() + headers
+    let uri = request.uri();
+    let path = uri.path_and_query().map_or(0, |path| path.as_str().len());
+    let scheme = uri.scheme_str().map_or(0, |scheme| scheme.len() + 3);
+    scheme + uri.authority().map_or(0, |authority| authority.as_str().len()) + path + headers
 }
 
 fn given_id(request: &ServiceRequest) -> Option<String> {

@@ -56,6 +56,12 @@ type OrganizationColumns = (
     Nullable<Text>,
 );
 
+/// The columns of [`DomainRow`], and the beginning of a condition: each new user asks who has its domain.
+const CLAIMS: &str = "SELECT org, id, name, token, state, created, verified, checked, missing FROM domains \
+                      WHERE name = ";
+type ClaimColumns =
+    (Text, Text, Text, Text, Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
+
 /// The columns of [`BindingRow`], and the beginning of a condition.
 const BINDING: &str =
     "SELECT org, user_id, account_id, active, detached FROM bindings WHERE org = ";
@@ -491,10 +497,11 @@ impl Records for DieselTransaction<'_> {
     fn claims_on(&mut self, name: &DomainName) -> Result<Vec<ClaimedDomain>> {
         self.entered(
             |tx| {
-                all(domains::table
-                    .filter(domains::name.eq(name.as_str()))
-                    .order((domains::org, domains::id))
-                    .load::<DomainRow>(tx.conn))
+                let rows: Vec<DomainRow> = statement(CLAIMS)
+                    .text(name.as_str())
+                    .sql(" ORDER BY org, id")
+                    .rows::<ClaimColumns, _>(tx.conn)?;
+                all(Ok(rows))
             },
             |claims: &Vec<ClaimedDomain>| claims.iter().map(|claim| claim.org.clone()).collect(),
         )
