@@ -18,10 +18,10 @@ pub(super) struct Links<'a> {
 }
 
 impl Links<'_> {
-    /// The URI of a resource of the type with that name.
-    fn of(self, kind: &str, id: &Id) -> String {
+    /// The URI of the endpoint of the type with that name.
+    fn place_of(self, kind: &str) -> String {
         let endpoint = self.registry.by_name(kind).map(|kind| kind.endpoint.as_str());
-        format!("{}{}/{id}", self.base_url, endpoint.unwrap_or_default())
+        format!("{}{}", self.base_url, endpoint.unwrap_or_default())
     }
 
     /// The URI of a group.
@@ -201,18 +201,49 @@ impl Output {
         first: bool,
     ) -> Result<()> {
         self.bytes.reserve(members.len().saturating_mul(180));
+        let [value, reference, display, kind] =
+            ["value", "$ref", "display", "type"].map(|name| part.shows(name));
+        // Members are mostly of one type: how it is written is made up once.
+        let mut known: Option<(&str, String, String)> = None;
         for (i, member) in members.iter().enumerate() {
-            if i > 0 || !first {
-                self.raw(",");
+            let (place, type_name) = match &known {
+                Some((name, place, type_name)) if *name == member.kind => (place, type_name),
+                _ => {
+                    let place = quoted(&links.place_of(&member.kind))?;
+                    let made = known.insert((&member.kind, place, quoted(&member.kind)?));
+                    (&made.1, &made.2)
+                }
+            };
+            let mut comma = if i > 0 || !first { ",{" } else { "{" };
+            let mut name = |output: &mut Self, name: &str| {
+                output.raw(std::mem::replace(&mut comma, ","));
+                output.raw(name);
+            };
+            // An id is letters, digits, - and _: there is nothing to escape.
+            if value {
+                name(self, "\"value\":\"");
+                self.raw(member.id.as_str());
+                self.raw("\"");
             }
-            let reference = links.of(&member.kind, &member.id);
-            let facts = [
-                ("value", Some(member.id.as_str())),
-                ("$ref", Some(reference.as_str())),
-                ("display", member.display.as_deref()),
-                ("type", Some(member.kind.as_str())),
-            ];
-            self.object(facts.into_iter(), part)?;
+            if reference {
+                name(self, "\"$ref\":");
+                self.raw(place.strip_suffix('"').unwrap_or_default());
+                self.raw("/");
+                self.raw(member.id.as_str());
+                self.raw("\"");
+            }
+            if let Some(text) = member.display.as_deref().filter(|_| display) {
+                name(self, "\"display\":");
+                self.string(text)?;
+            }
+            if kind {
+                name(self, "\"type\":");
+                self.raw(type_name);
+            }
+            if comma != "," {
+                self.raw(comma);
+            }
+            self.raw("}");
         }
         Ok(())
     }
@@ -245,6 +276,11 @@ impl Output {
     pub(super) fn string(&mut self, text: &str) -> Result<()> {
         serde_json::to_writer(&mut self.bytes, text).map_err(Error::internal)
     }
+}
+
+/// A text as JSON.
+fn quoted(text: &str) -> Result<String> {
+    serde_json::to_string(text).map_err(Error::internal)
 }
 
 /// The URI of a resource.

@@ -18,7 +18,7 @@ use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Statement, statement};
 use super::tables::{
-    bindings, credentials, domains, grants, group_names, link_codes, members, organizations, roles,
+    bindings, domains, grants, group_names, link_codes, members, organizations, roles,
     sso_settings, team_members, teams,
 };
 use super::transaction::{DieselTransaction, LIST};
@@ -63,8 +63,13 @@ type ClaimColumns =
     (Text, Text, Text, Text, Text, BigInt, Nullable<BigInt>, Nullable<BigInt>, Nullable<BigInt>);
 
 /// The columns of [`BindingRow`], and the beginning of a condition.
-const BINDING: &str =
-    "SELECT org, user_id, account_id, active, detached FROM bindings WHERE org = ";
+const BINDING: &str = "SELECT org, user_id, account_id, active, detached FROM bindings WHERE ";
+type BindingColumns = (Text, Text, Text, Bool, Bool);
+
+/// The columns of [`GrantRow`], and the beginning of a condition.
+const GRANTS: &str =
+    "SELECT org, account_id, source, note, suspended, since FROM grants WHERE account_id = ";
+type GrantColumns = (Text, Text, Text, Nullable<Text>, Bool, Nullable<BigInt>);
 
 /// The columns of [`AccountRow`], and the beginning of a condition.
 const ACCOUNT: &str = "SELECT id, email, key, name, password, created FROM accounts WHERE ";
@@ -78,11 +83,12 @@ where
     rows.map_err(of)?.into_iter().map(Record::try_from).collect()
 }
 
-fn one<Row, Record>(row: QueryResult<Row>) -> Result<Option<Record>>
+/// The row of a key. Asked for by `load`: `first` binds a limit, and SQLite plans anew for each one that is bound.
+fn one<Row, Record>(rows: QueryResult<Vec<Row>>) -> Result<Option<Record>>
 where
     Record: TryFrom<Row, Error = Error>,
 {
-    row.optional().map_err(of)?.map(Record::try_from).transpose()
+    rows.map_err(of)?.into_iter().next().map(Record::try_from).transpose()
 }
 
 fn from<T: AsRef<str>>(after: Option<T>) -> String {
@@ -173,7 +179,7 @@ impl Records for DieselTransaction<'_> {
         one(organizations::table
             .filter(organizations::admin.eq(admin.as_str()))
             .filter(organizations::scim_key.eq(key))
-            .first::<OrganizationRow>(self.conn))
+            .load::<OrganizationRow>(self.conn))
     }
 
     fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool> {
@@ -208,13 +214,12 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn group_named(&mut self, key: &str) -> Result<Option<Id>> {
-        let found: Option<String> = group_names::table
+        let found: Vec<String> = group_names::table
             .find((self.tenant.as_str(), key))
             .select(group_names::group_id)
-            .first(self.conn)
-            .optional()
+            .load(self.conn)
             .map_err(of)?;
-        found.as_deref().map(id).transpose()
+        found.first().map(|text| id(text)).transpose()
     }
 
     fn groups_in(&mut self, group: &Id) -> Result<Vec<Id>> {
@@ -287,25 +292,24 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
-        diesel::update(
-            credentials::table
-                .filter(credentials::account_id.eq(account.as_str()))
-                .filter(credentials::revoked.is_null()),
-        )
-        .set(credentials::revoked.eq(now.as_millisecond()))
-        .execute(self.conn)
-        .map_err(of)
-        .map(drop)
+        statement("UPDATE credentials SET revoked = ")
+            .integer(now.as_millisecond())
+            .sql(" WHERE account_id = ")
+            .text(account.as_str())
+            .sql(" AND revoked IS NULL")
+            .execute(self.conn)
+            .map(drop)
     }
 
     fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>> {
         if let [user] = users {
             // A list is prepared anew each time.
             let rows: Vec<BindingRow> = statement(BINDING)
+                .sql("org = ")
                 .text(self.tenant.as_str())
                 .sql(" AND user_id = ")
                 .text(user.as_str())
-                .rows::<(Text, Text, Text, Bool, Bool), _>(self.conn)?;
+                .rows::<BindingColumns, _>(self.conn)?;
             return all(Ok(rows));
         }
         let mut found = Vec::new();
@@ -329,10 +333,12 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn bindings_of(&mut self, account: &Id) -> Result<Vec<Binding>> {
-        all(bindings::table
-            .filter(bindings::account_id.eq(account.as_str()))
-            .order(bindings::org)
-            .load::<BindingRow>(self.conn))
+        let rows: Vec<BindingRow> = statement(BINDING)
+            .sql("account_id = ")
+            .text(account.as_str())
+            .sql(" ORDER BY org")
+            .rows::<BindingColumns, _>(self.conn)?;
+        all(Ok(rows))
     }
 
     fn put_binding(&mut self, binding: &Binding) -> Result<()> {
@@ -357,19 +363,23 @@ impl Records for DieselTransaction<'_> {
 
     fn remove_binding(&mut self, user: &Id) -> Result<()> {
         self.be_alone()?;
-        diesel::delete(bindings::table.find((self.tenant.as_str(), user.as_str())))
+        statement("DELETE FROM bindings WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND user_id = ")
+            .text(user.as_str())
             .execute(self.conn)
-            .map_err(of)
             .map(drop)
     }
 
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
         self.enter(org)?;
-        all(grants::table
-            .filter(grants::org.eq(org.as_str()))
-            .filter(grants::account_id.eq(account.as_str()))
-            .order(grants::source)
-            .load::<GrantRow>(self.conn))
+        let rows: Vec<GrantRow> = statement(GRANTS)
+            .text(account.as_str())
+            .sql(" AND org = ")
+            .text(org.as_str())
+            .sql(" ORDER BY source")
+            .rows::<GrantColumns, _>(self.conn)?;
+        all(Ok(rows))
     }
 
     fn grants_after(
@@ -400,10 +410,11 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn grants_of(&mut self, account: &Id) -> Result<Vec<Grant>> {
-        all(grants::table
-            .filter(grants::account_id.eq(account.as_str()))
-            .order((grants::org, grants::source))
-            .load::<GrantRow>(self.conn))
+        let rows: Vec<GrantRow> = statement(GRANTS)
+            .text(account.as_str())
+            .sql(" ORDER BY org, source")
+            .rows::<GrantColumns, _>(self.conn)?;
+        all(Ok(rows))
     }
 
     fn put_grant(&mut self, grant: &Grant) -> Result<()> {
@@ -422,13 +433,16 @@ impl Records for DieselTransaction<'_> {
 
     fn role(&mut self, org: &Tenant, account: &Id) -> Result<Option<Role>> {
         self.enter(org)?;
-        let role: Option<String> = roles::table
-            .find((org.as_str(), account.as_str()))
-            .select(roles::role)
-            .first(self.conn)
-            .optional()
-            .map_err(of)?;
-        role.map(|role| role.parse().map_err(|e: String| Error::internal(e))).transpose()
+        let roles: Vec<String> = statement("SELECT role FROM roles WHERE org = ")
+            .text(org.as_str())
+            .sql(" AND account_id = ")
+            .text(account.as_str())
+            .rows::<Text, _>(self.conn)?;
+        roles
+            .into_iter()
+            .next()
+            .map(|role| role.parse().map_err(|e: String| Error::internal(e)))
+            .transpose()
     }
 
     fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>> {
@@ -466,7 +480,7 @@ impl Records for DieselTransaction<'_> {
             |tx| {
                 one(link_codes::table
                     .filter(link_codes::digest.eq(digest))
-                    .first::<CodeRow>(tx.conn))
+                    .load::<CodeRow>(tx.conn))
             },
             |code: &Option<LinkingCode>| code.iter().map(|code| code.org.clone()).collect(),
         )
@@ -558,7 +572,7 @@ impl Records for DieselTransaction<'_> {
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::key.eq(key))
-            .first::<TeamRow>(self.conn))
+            .load::<TeamRow>(self.conn))
     }
 
     fn team_of(&mut self, org: &Tenant, group: &Id) -> Result<Option<Team>> {
@@ -566,7 +580,7 @@ impl Records for DieselTransaction<'_> {
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::group_id.eq(group.as_str()))
-            .first::<TeamRow>(self.conn))
+            .load::<TeamRow>(self.conn))
     }
 
     fn put_team(&mut self, team: &Team) -> Result<()> {
@@ -687,9 +701,7 @@ impl DieselTransaction<'_> {
     /// From the database.
     pub(crate) fn domain_of_id(&mut self, id: &Id) -> Result<Option<ClaimedDomain>> {
         self.entered(
-            |tx| {
-                one(domains::table.filter(domains::id.eq(id.as_str())).first::<DomainRow>(tx.conn))
-            },
+            |tx| one(domains::table.filter(domains::id.eq(id.as_str())).load::<DomainRow>(tx.conn)),
             |claim: &Option<ClaimedDomain>| claim.iter().map(|claim| claim.org.clone()).collect(),
         )
     }

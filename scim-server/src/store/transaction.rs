@@ -211,19 +211,33 @@ impl<'a> DieselTransaction<'a> {
         Ok(())
     }
 
-    fn delete_key(&mut self, resource: &Resource, attr: &str, key: &str) -> Result<()> {
-        statement("DELETE FROM attribute_keys WHERE org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND kind = ")
-            .text(&resource.kind().name)
-            .sql(" AND attr = ")
-            .text(attr)
-            .sql(" AND key = ")
-            .text(key)
-            .sql(" AND id = ")
-            .text(resource.id().as_str())
-            .execute(self.conn)
-            .map(drop)
+    fn delete_keys<'k>(
+        &mut self,
+        resource: &Resource,
+        keys: impl IntoIterator<Item = &'k Key>,
+    ) -> Result<()> {
+        let keys: Vec<&Key> = keys.into_iter().collect();
+        for keys in keys.chunks(KEYS) {
+            let mut sql = statement("DELETE FROM attribute_keys WHERE ");
+            for (i, (attr, key)) in keys.iter().enumerate() {
+                sql = sql
+                    .sql(if i > 0 { " OR (org = " } else { "(org = " })
+                    .text(self.tenant.as_str())
+                    .sql(" AND kind = ")
+                    .text(&resource.kind().name)
+                    .sql(" AND attr = ")
+                    .text(attr)
+                    .sql(" AND key = ")
+                    .text(key)
+                    .sql(" AND id = ")
+                    .text(resource.id().as_str())
+                    .sql(")");
+            }
+            if !keys.is_empty() {
+                sql.execute(self.conn)?;
+            }
+        }
+        Ok(())
     }
 
     /// Writes the difference between the keys of two states.
@@ -232,9 +246,7 @@ impl<'a> DieselTransaction<'a> {
         let after: BTreeSet<Key> =
             new.map(|new| self.store.key_rows(new)).transpose()?.unwrap_or_default();
         if let Some(old) = old {
-            for (attr, key) in before.difference(&after) {
-                self.delete_key(old, attr, key)?;
-            }
+            self.delete_keys(old, before.difference(&after))?;
         }
         if let Some(new) = new {
             self.insert_keys(new, after.difference(&before))?;
