@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-/// Also what SQLite allocates by: with its feature `override` it takes the place of C's `malloc`.
+/// What Rust allocates by. SQLite keeps C's `malloc`: replaced there too, it hangs under libraries that take
+/// the place of the clock, which the tests of deadlines need.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
