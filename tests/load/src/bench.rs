@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
@@ -21,6 +22,7 @@ pub struct Running {
     folder: TempDir,
     /// Where it is.
     pub endpoint: Endpoint,
+    token: String,
 }
 
 impl Running {
@@ -64,7 +66,33 @@ impl Running {
             if with_token { after("Token:").context("it gave no token")? } else { String::new() };
         // What else it has to say must have somewhere to go.
         std::thread::spawn(move || said.for_each(drop));
-        Ok(Self { endpoint: Endpoint::new(&url, &token)?, child, folder })
+        Ok(Self { endpoint: Endpoint::new(&url, &token)?, token, child, folder })
+    }
+
+    /// Stops the server as its operator would, starts it on the same database, and tells how long it took from
+    /// the start to its word.
+    ///
+    /// # Errors
+    /// If it doesn't come up.
+    pub fn restart(&mut self, binary: &Path) -> Result<Duration> {
+        let pid = self.pid().to_string();
+        ensure!(Command::new("kill").arg(&pid).status()?.success(), "it can't be stopped");
+        self.child.wait()?;
+        let url = format!("sqlite:{}", self.folder().join("scim.db").display());
+        let log = std::fs::File::create(self.folder().join("log"))?;
+        let began = Instant::now();
+        let mut command = Command::new(binary);
+        command.args(["--listen", "127.0.0.1:0", "--database-url", &url]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
+        self.child = command.spawn()?;
+        let out = self.child.stdout.take().context("no output to read")?;
+        let mut said = BufReader::new(out).lines().map_while(|line| line.ok());
+        let url =
+            said.find_map(|line| line.strip_prefix("SCIM is at ").map(|url| url.trim().to_owned()));
+        let took = began.elapsed();
+        std::thread::spawn(move || said.for_each(drop));
+        self.endpoint = Endpoint::new(&url.context("it did not say where it is")?, &self.token)?;
+        Ok(took)
     }
 
     /// Its process id.

@@ -6,6 +6,7 @@ pub mod bench;
 pub mod ceiling;
 pub mod connection;
 pub mod figures;
+pub mod growth;
 pub mod messages;
 pub mod process;
 pub mod table;

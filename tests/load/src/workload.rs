@@ -147,6 +147,11 @@ impl Subject {
         Self { endpoint, pid, users: Rc::default(), rounds, next }
     }
 
+    /// Goes on with the same users at another address.
+    pub fn move_to(&mut self, endpoint: Endpoint, pid: u32) {
+        (self.endpoint, self.pid) = (endpoint, Some(pid));
+    }
+
     /// Runs a phase. It must be polled in a `LocalSet`.
     ///
     /// # Errors
@@ -248,14 +253,20 @@ impl Subject {
         }
     }
 
-    /// The ids of the users that were made, by number.
     async fn create(&mut self, settings: &Settings) -> Figures {
-        let made = Rc::new(RefCell::new(vec![None; settings.users]));
+        self.grow(settings.users, settings).await
+    }
+
+    /// Creates users until there are so many, and keeps their ids, by number.
+    pub async fn grow(&mut self, users: usize, settings: &Settings) -> Figures {
+        let first = self.users.len();
+        let new = users.saturating_sub(first);
+        let made = Rc::new(RefCell::new(vec![None; new]));
         let keep = Rc::clone(&made);
-        let make = |i| Request {
+        let make = move |i| Request {
             method: "POST",
             path: "/Users".into(),
-            body: user(i).to_string().into_bytes(),
+            body: user(first + i).to_string().into_bytes(),
         };
         let check = move |i: usize, body: &[u8]| {
             let id = id_of(body)?;
@@ -263,12 +274,13 @@ impl Subject {
             Ok(())
         };
         let watch = Watch::begin(self.pid);
-        let limit = Limit { requests: settings.users, time: None };
+        let limit = Limit { requests: new, time: None };
         let tally = self.run_loop(settings, limit, make, Rc::new(check)).await;
         let figures = watch.end(Phase::Create.name(), tally, 1.0);
         let made = made.take().into_iter().enumerate();
-        self.users = Rc::new(made.filter_map(|(n, id)| Some((n, id?))).collect());
-        self.next.set(settings.users.next_multiple_of(10));
+        let made = made.filter_map(|(n, id)| Some((first + n, id?)));
+        self.users = Rc::new(self.users.iter().cloned().chain(made).collect());
+        self.next.set(users.next_multiple_of(10));
         figures
     }
 
