@@ -77,7 +77,13 @@ impl DieselTransaction<'_> {
         match (&query.predicate, &query.sort, &query.window) {
             (None, sort, window) => {
                 let near = match window {
-                    Window::Offset { offset, .. } => *offset <= FEW,
+                    Window::Offset { offset, .. } => {
+                        let total = if *offset > FEW { self.count_of(kind)? } else { 0 };
+                        // From the end, what comes after the page is skipped.
+                        let after =
+                            total.saturating_sub(offset.saturating_add(query.window.count()));
+                        *offset <= FEW || (*offset > total / 2 && after <= FEW)
+                    }
                     Window::After { .. } | Window::Before { .. } => true,
                 };
                 Ok(near && self.order(kind, sort.as_ref()).is_some())
@@ -145,6 +151,12 @@ impl DieselTransaction<'_> {
         order: &Order,
     ) -> Result<Page> {
         let count = query.window.count();
+        let total = if condition.is_none() { Some(self.count_of(kind)?) } else { None };
+        if let (Some(total), Window::Offset { offset, .. }) = (total, &query.window)
+            && *offset > total / 2
+        {
+            return self.from_the_end(kind, (*offset, count), total, order);
+        }
         let with = |mut sql: Statement| {
             if let Some(condition) = condition {
                 sql = sql.sql(" AND (").then(&condition.sql).sql(")");
@@ -177,10 +189,11 @@ impl DieselTransaction<'_> {
             resources.reverse();
         }
         let whole = matches!(query.window, Window::Offset { offset: 0, .. }) && !more;
-        let total = match condition {
+        let total = match (total, condition) {
             _ if whole => resources.len(),
-            None => self.count_of(kind)?,
-            Some(condition) => {
+            (Some(total), _) => total,
+            (None, None) => self.count_of(kind)?,
+            (None, Some(condition)) => {
                 let sql = statement("SELECT COUNT(*) FROM resources r WHERE r.org = ")
                     .text(self.tenant.as_str())
                     .sql(" AND r.kind = ")
@@ -192,6 +205,28 @@ impl DieselTransaction<'_> {
             }
         };
         Ok(Page { total, resources, more })
+    }
+
+    /// A page by index that is nearer to the end: what comes after it is skipped, rather than what comes before.
+    fn from_the_end(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        (offset, count): (usize, usize),
+        total: usize,
+        order: &Order,
+    ) -> Result<Page> {
+        let left = total.saturating_sub(offset);
+        let more = left > count;
+        let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM ").then(&order.from);
+        let rows: Vec<Row> = order
+            .by(sql, true)
+            .limit(integer(left.min(count)))
+            .sql(" OFFSET (0 + ")
+            .integer(integer(left.saturating_sub(count)))
+            .sql(")")
+            .rows::<Columns, _>(self.conn)?;
+        let resources = rows.into_iter().rev().map(|row| row.resource(kind));
+        Ok(Page { total, resources: resources.collect::<Result<_>>()?, more })
     }
 
     /// Looks at each resource that the condition lets through.
