@@ -7,6 +7,7 @@ use anyhow::{Result, ensure};
 
 use crate::bench::Running;
 use crate::figures::Figures;
+use crate::plot;
 use crate::process;
 use crate::table;
 use crate::workload::{Phase, Settings, Subject};
@@ -69,7 +70,7 @@ pub async fn measure(
         let database_mib = database as f64 / f64::from(1 << 20);
         points.push(Point { users, figures, start_ms, memory_mib, database_mib });
     }
-    Ok((in_markdown(&points), plot(&points)))
+    Ok((in_markdown(&points), plot(&points)?))
 }
 
 impl Point {
@@ -103,48 +104,12 @@ fn in_markdown(points: &[Point]) -> String {
 }
 
 /// Each figure as a part of what it was at the first size: flat is good.
-fn plot(points: &[Point]) -> String {
-    const COLORS: [&str; 6] = ["#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#a463f2"];
-    let (left, top, width, height) = (60.0, 20.0, 420.0, 240.0);
-    let x = |i: usize| left + width * i as f64 / points.len().saturating_sub(1).max(1) as f64;
-    let y = |ratio: f64| top + height * (1.0 - (ratio / 1.5).clamp(0.0, 1.0));
-    let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 300\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"760\" height=\"300\" fill=\"#fff\"/>\n"
-    );
-    for ratio in [0.0, 0.5, 1.0, 1.5] {
-        let at = y(ratio);
-        let _ = writeln!(
-            svg,
-            "<path d=\"M{left} {at:.1}H{:.1}\" stroke=\"#ddd\"/><text x=\"50\" y=\"{:.1}\" \
-             text-anchor=\"end\">{ratio:.1}</text>",
-            left + width,
-            at + 4.0
-        );
-    }
-    for (i, point) in points.iter().enumerate() {
-        let _ = writeln!(
-            svg,
-            "<text x=\"{:.1}\" y=\"280\" text-anchor=\"middle\">{} users</text>",
-            x(i),
-            point.users
-        );
-    }
-    for (line, ((phase, label), color)) in LINES.iter().zip(COLORS).enumerate() {
+fn plot(points: &[Point]) -> Result<String> {
+    let users: Vec<usize> = points.iter().map(|point| point.users).collect();
+    let lines = LINES.map(|(phase, label)| {
         let first = points.first().map_or(1.0, |point| point.per_second(phase)).max(1e-9);
-        let mut path = String::new();
-        for (i, point) in points.iter().enumerate() {
-            let step = if i == 0 { 'M' } else { 'L' };
-            let _ = write!(path, "{step}{:.1} {:.1}", x(i), y(point.per_second(phase) / first));
-        }
-        let _ = writeln!(
-            svg,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{color}\" stroke-width=\"2\"/><text x=\"500\" \
-             y=\"{}\" fill=\"{color}\">{}</text>",
-            40 + 20 * line,
-            label.replace('`', "")
-        );
-    }
-    svg.push_str("</svg>\n");
-    svg
+        let ratios = points.iter().map(|point| point.per_second(phase) / first).collect();
+        (label.replace('`', ""), ratios)
+    });
+    plot::lines(&users, &lines)
 }

@@ -8,6 +8,7 @@ pub mod connection;
 pub mod figures;
 pub mod growth;
 pub mod messages;
+pub mod plot;
 pub mod process;
 pub mod table;
 pub mod workload;
