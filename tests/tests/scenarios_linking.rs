@@ -106,7 +106,7 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
             "sso_required": true,
             "members_outside": 2,
             "hidden_domains": ["berlin.example"],
-            "free_groups": [],
+            "scim_name": null,
             "warnings": ["own_sso_ignored", "own_domains_hidden"],
         })
     );

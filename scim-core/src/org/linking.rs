@@ -210,10 +210,20 @@ pub struct Preview {
     pub members_outside: u64,
     /// Claims of the organization that would be hidden.
     pub hidden_domains: Vec<String>,
-    /// Groups of the Admin Organization that no linked organization's SCIM Name matches, some of them.
-    pub free_groups: Vec<String>,
+    /// What the SCIM Name that was asked for would find.
+    pub scim_name: Option<NameMatch>,
     /// What to mind.
     pub warnings: Vec<&'static str>,
+}
+
+/// What a SCIM Name would find. Whose group it is, and what other groups there are, is for the Admin
+/// Organization to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameMatch {
+    /// Whether a group has that name.
+    pub matches: bool,
+    /// How many people are in it, and in the groups in it.
+    pub people: u64,
 }
 
 /// The code with that digest, if `organization` may redeem it.
@@ -255,6 +265,9 @@ pub fn link<R: Records>(
     let code = redeemable(tx, organization, digest, cause)?;
     let admin = self::organization(tx, &code.org)?;
     admin.require_enterprise()?;
+    if let Some(name) = &scim_name {
+        require_free_name(tx, &admin.id, name)?;
+    }
     let link = Link {
         admin: admin.id.clone(),
         scim_name: None,
@@ -284,6 +297,19 @@ pub fn link<R: Records>(
                 set_scim_names(tx, &admin, &[(org.clone(), Some(name))], cause)?;
             Ok((named.pop().unwrap_or(linked), movements))
         }
+    }
+}
+
+/// # Errors
+/// [`Refusal::ScimNameTaken`], which doesn't say by whom: the linked organizations of an Admin Organization
+/// know nothing of each other.
+fn require_free_name<R: Records>(tx: &mut R, admin: &Tenant, name: &ScimName) -> Result<()> {
+    match tx.linked_by_name(admin, name.key())? {
+        None => Ok(()),
+        Some(_) => Err(Refusal::ScimNameTaken.because(format!(
+            "The SCIM Name \"{}\" is taken; link without one, and let the Admin Organization set it",
+            name.as_str()
+        ))),
     }
 }
 
@@ -484,12 +510,17 @@ pub fn preview<R: Records>(
     tx: &mut R,
     organization: &Organization,
     digest: &str,
-    free_groups: Vec<String>,
+    scim_name: Option<&ScimName>,
     cause: &Cause<'_>,
 ) -> Result<Preview> {
     organization.require_linkable()?;
     let code = redeemable(tx, organization, digest, cause)?;
     let admin = self::organization(tx, &code.org)?;
+    admin.require_enterprise()?;
+    let scim_name = match scim_name {
+        None => None,
+        Some(name) => Some(name_match(tx, &admin.id, name)?),
+    };
     let verified: BTreeSet<String> = tx
         .domains(&admin.id)?
         .into_iter()
@@ -521,9 +552,22 @@ pub fn preview<R: Records>(
         sso: settings.map_or((false, false), |s| (s.enabled, s.required)),
         members_outside,
         hidden_domains: hidden.into_iter().map(|domain| domain.name.to_string()).collect(),
-        free_groups,
+        scim_name,
         warnings,
         admin,
+    })
+}
+
+/// What a linked organization with that SCIM Name would find.
+fn name_match<R: Records>(tx: &mut R, admin: &Tenant, name: &ScimName) -> Result<NameMatch> {
+    require_free_name(tx, admin, name)?;
+    tx.within(admin, |tx| {
+        let Some(group) = tx.group_named(name.key())? else {
+            return Ok(NameMatch { matches: false, people: 0 });
+        };
+        let people: BTreeSet<Id> =
+            accounts_below(tx, &group)?.into_iter().map(|binding| binding.account).collect();
+        Ok(NameMatch { matches: true, people: people.len() as u64 })
     })
 }
 

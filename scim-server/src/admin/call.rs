@@ -1,6 +1,6 @@
 //! [`Call`]: a request at work inside its transaction, and [`Reply`], what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -59,6 +59,10 @@ impl Incoming<'_> {
     pub(super) fn org_id(&self) -> Tenant {
         Tenant::new(self.param("org"))
     }
+
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.query.get("dry_run").is_some_and(|value| value == "true")
+    }
 }
 
 pub(super) fn not_found() -> Error {
@@ -76,6 +80,8 @@ pub(super) struct Call<'c, 't> {
     organization: Option<Organization>,
     /// What changed for people.
     pub(super) movements: Vec<Movement>,
+    /// People whom effects count and don't name.
+    pub(super) unnamed: BTreeSet<Id>,
     /// Who signs in another way than before, and whether there may be more of them.
     pub(super) sign_ins: (Vec<(Tenant, Id)>, bool),
 }
@@ -100,6 +106,7 @@ impl<'c, 't> Call<'c, 't> {
             prepared,
             organization: None,
             movements: Vec::new(),
+            unnamed: BTreeSet::new(),
             sign_ins: (Vec::new(), false),
         }
     }
@@ -139,6 +146,16 @@ impl<'c, 't> Call<'c, 't> {
         }
         self.organization = Some(organization);
         Ok(())
+    }
+
+    /// Whether the caller may see all of an organization besides the one in the path: the operator, and its
+    /// owners and admins.
+    pub(super) fn administers(&mut self, organization: &Tenant) -> Result<bool> {
+        let Some(account) = self.person.account().cloned() else {
+            return Ok(*self.person == Person::Operator);
+        };
+        let membership = people::membership(self.tx, organization, &account)?;
+        Ok(membership.is_some_and(|m| m.is_active() && m.role > Role::Member))
     }
 
     /// A session by password enters an organization that requires single sign-on only to administer it.

@@ -21,9 +21,13 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
     let losses = [What::GrantRemoved, What::Suspended];
     let gained = movements.iter().filter(|m| is(&m.what, &gains)).count();
     let lost = movements.iter().filter(|m| is(&m.what, &losses)).count();
-    let members = members_after(call, movements.iter().take(NAMED))?;
+    let unnamed = std::mem::take(&mut call.unnamed);
+    let named: Vec<&Movement> =
+        movements.iter().filter(|m| !unnamed.contains(&m.account)).collect();
+    let (shown, hidden) = (named.len(), movements.len() - named.len());
+    let members = members_after(call, named.iter().copied().take(NAMED))?;
     let mut changes = Vec::new();
-    for movement in movements.iter().take(NAMED) {
+    for movement in named.into_iter().take(NAMED) {
         changes.push(change(call, movement, &members)?);
     }
     let (sign_ins, more) = std::mem::take(&mut call.sign_ins);
@@ -38,12 +42,12 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
             "member_after": true,
         }));
     }
-    call.movements = movements;
     Ok(json!({
         "gains": gained,
         "losses": lost,
         "changes": changes,
-        "truncated": more || call.movements.len() > NAMED,
+        "unnamed": hidden,
+        "truncated": more || shown > NAMED,
     }))
 }
 

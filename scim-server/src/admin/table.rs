@@ -170,7 +170,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .takes::<LinkPreviewRequest>()
         .gives::<LinkPreview>()
         .before(codes::count_try)
-        .refused(codes::rejected),
+        .after(codes::previewed),
         e(
             ("POST", "/organizations/{org}/link"),
             ("link", "Link the organization with a code"),
@@ -182,7 +182,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .moves()
         .fresh()
         .before(codes::count_try)
-        .refused(codes::rejected),
+        .after(codes::tried),
         e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),

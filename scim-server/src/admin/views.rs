@@ -107,6 +107,8 @@ pub(super) struct NewLinkCode {
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkPreviewRequest {
     pub(super) code: String,
+    /// The SCIM Name to begin with, to see whether a group has it.
+    pub(super) scim_name: Option<String>,
 }
 
 /// What linking would do.
@@ -121,10 +123,19 @@ pub(super) struct LinkPreview {
     pub(super) members_outside: u64,
     /// Own claims that would be hidden.
     pub(super) hidden_domains: Vec<String>,
-    /// Groups of the Admin Organization that match no linked organization yet.
-    pub(super) free_groups: Vec<String>,
+    /// What the SCIM Name that was asked for would find; null if none was.
+    pub(super) scim_name: Option<NameMatchView>,
     /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`.
     pub(super) warnings: Vec<String>,
+}
+
+/// What a SCIM Name would find.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NameMatchView {
+    /// Whether a group of the Admin Organization has that name.
+    pub(super) matches: bool,
+    /// How many people that group would make members.
+    pub(super) people: u64,
 }
 
 /// A code to redeem.
@@ -601,6 +612,8 @@ pub(super) struct Effects {
     pub(super) losses: u64,
     /// The first thousand.
     pub(super) changes: Vec<EffectOnPerson>,
+    /// Changes for people whom the caller may not see: counted, and not among `changes`.
+    pub(super) unnamed: u64,
     pub(super) truncated: bool,
 }
 
