@@ -322,7 +322,9 @@ pub enum Members {
     Remove,
 }
 
-/// Unlinks an organization: its own settings, claims and directory count again as they were.
+/// Unlinks an organization: its own settings, claims and directory count again as they were. Whoever is
+/// deactivated in the Admin Organization's directory at that moment is let go as if deleted there: nothing
+/// that the organization has of the person comes back to life by unlinking.
 ///
 /// # Errors
 /// [`Refusal::NotLinked`]
@@ -334,7 +336,7 @@ pub fn unlink<R: Records>(
 ) -> Result<Vec<Movement>> {
     let link = organization.require_link()?.clone();
     let org = &organization.id;
-    let mut movements = Vec::new();
+    let (mut movements, mut leavers) = (Vec::new(), BTreeSet::new());
     let group = matching_group(tx, organization)?;
     if let Some(group) = &group {
         let mut keep = Vec::new();
@@ -345,6 +347,8 @@ pub fn unlink<R: Records>(
             source,
             what,
         };
+        let inactive = bindings.iter().filter(|binding| !binding.active);
+        leavers.extend(inactive.map(|binding| binding.account.clone()));
         let source = || Source::Group(group.clone());
         movements
             .extend(bindings.iter().map(|b| movement(&b.account, source(), What::GrantRemoved)));
@@ -372,9 +376,10 @@ pub fn unlink<R: Records>(
             }
         }
     }
+    movements.extend(let_leavers_go(tx, org, &link.admin, &mut leavers)?);
     let before = link.scim_name.as_ref().map(ScimName::as_str);
     tx.put_organization(&Organization { link: None, ..organization.clone() })?;
-    movements.extend(settle(tx, org, false, cause.now)?);
+    movements.extend(settle(tx, org, |account| leavers.contains(account), cause.now)?);
     let how = match members {
         Members::Keep => "keep",
         Members::Remove => "remove",
@@ -385,6 +390,51 @@ pub fn unlink<R: Records>(
     cause.tell(tx, org, "organization.unlinked", &target(org)?, about(&link.admin))?;
     cause.tell(tx, &link.admin, "organization.unlinked", &target(org)?, about(org))?;
     cause.tell(tx, org, "scim_directory.activated", &target(org)?, json!({}))?;
+    Ok(movements)
+}
+
+/// Lets those go whom the directory of `admin` has deactivated, of all who would be members of `org` on its
+/// own: by stored grants, or by its own directory. Adds them to `leavers`.
+fn let_leavers_go<R: Records>(
+    tx: &mut R,
+    org: &Tenant,
+    admin: &Tenant,
+    leavers: &mut BTreeSet<Id>,
+) -> Result<Vec<Movement>> {
+    let mut wake = Vec::new();
+    let mut after: Option<Id> = None;
+    loop {
+        let grants = tx.grants_after(org, after.as_ref(), PAGE)?;
+        let Some(last) = grants.last() else { break };
+        after = Some(last.account.clone());
+        wake.extend(grants.into_iter().filter(|grant| !grant.suspended));
+    }
+    let mut after: Option<Id> = None;
+    loop {
+        let bindings = tx.within(org, |tx| tx.bindings_after(after.as_ref(), PAGE))?;
+        let Some(last) = bindings.last() else { break };
+        after = Some(last.user.clone());
+        let awake = bindings.into_iter().filter(|own| own.active && !own.detached);
+        wake.extend(awake.map(|own| Grant {
+            org: org.clone(),
+            account: own.account,
+            source: Source::Directory,
+            note: None,
+            suspended: false,
+            since: None,
+        }));
+    }
+    let mut movements = Vec::new();
+    for grant in wake {
+        let bindings = tx.bindings_of(&grant.account)?;
+        if bindings.iter().all(|binding| binding.org != *admin || binding.active) {
+            continue;
+        }
+        leavers.insert(grant.account.clone());
+        let what = people::let_go(tx, admin, &grant)?;
+        let Grant { org, account, source, .. } = grant;
+        movements.push(Movement { org, account, source, what });
+    }
     Ok(movements)
 }
 

@@ -346,6 +346,32 @@ pub(super) fn put_grant<R: Records>(
     })
 }
 
+/// What leavers keep of a grant: grants of directories and groups go, all others rest until an administrator
+/// brings them back. `governing` is the directory that they left.
+pub(super) fn let_go<R: Records>(tx: &mut R, governing: &Tenant, grant: &Grant) -> Result<What> {
+    match grant.source {
+        Source::Group(_) => Ok(What::GrantRemoved),
+        Source::Directory => {
+            // That of a linked organization's sleeping directory: its user stays as it is, and gives
+            // nothing any more.
+            for own in tx.bindings_of(&grant.account)? {
+                if own.org == grant.org && own.org != *governing {
+                    tx.put_binding(&Binding { detached: true, ..own })?;
+                }
+            }
+            Ok(What::GrantRemoved)
+        }
+        Source::Creator
+        | Source::Manual
+        | Source::Invite
+        | Source::Jit
+        | Source::OwnerProtected => {
+            tx.put_grant(&Grant { suspended: true, ..grant.clone() })?;
+            Ok(What::Suspended)
+        }
+    }
+}
+
 /// Removes a person by hand.
 ///
 /// # Errors
@@ -508,7 +534,7 @@ pub(super) fn settle_all<R: Records>(
     let orgs: BTreeSet<Tenant> =
         movements.iter().filter(|m| m.what == What::GrantRemoved).map(|m| m.org.clone()).collect();
     for org in orgs {
-        movements.extend(settle(tx, &org, suspended, now)?);
+        movements.extend(settle(tx, &org, |_| suspended, now)?);
     }
     Ok(())
 }

@@ -43,11 +43,11 @@ pub(super) fn require_other_owner<R: Records>(
 }
 
 /// After grants went: roles of people who are no members any more go too, except that the last active
-/// owner stays one. `suspended` says that what stays is to rest (its person was deleted).
+/// owner stays one. `rests` says of whom what stays is to rest: who was deleted or deactivated.
 pub(super) fn settle<R: Records>(
     tx: &mut R,
     org: &Tenant,
-    suspended: bool,
+    rests: impl Fn(&Id) -> bool,
     now: Timestamp,
 ) -> Result<Vec<Movement>> {
     let mut movements = Vec::new();
@@ -63,7 +63,7 @@ pub(super) fn settle<R: Records>(
                 account: account.clone(),
                 source: Source::OwnerProtected,
                 note: None,
-                suspended,
+                suspended: rests(&account),
                 since: Some(now),
             })?;
             movements.push(movement(Source::OwnerProtected, What::RemovalBlocked));
