@@ -508,15 +508,16 @@ pub fn recover_owner<R: Records>(
         tx.put_role(org, account, Role::Owner)?;
         movements.push(movement(What::RoleChanged(before, Role::Owner)));
     }
-    if membership(tx, org, account)?.is_none_or(|m| !m.is_active()) {
-        let detail = "The directory says that this person is inactive; choose another";
+    if !active_owners(tx, org, None)?.contains(account) {
+        let detail = "Nobody can sign in to this account: the directory that decides about it has \
+                      deactivated or deleted the person. Choose another";
         return Err(Error::new(crate::Kind::Conflict, detail).with_code("account_inactive"));
     }
     tell(tx, cause, "owner.recovered", &movements)?;
     Ok(movements)
 }
 
-/// Whether somebody who is active owns the organization.
+/// Whether somebody who is active, and may sign in, owns the organization.
 ///
 /// # Errors
 /// From the storage.
@@ -543,13 +544,17 @@ fn no_member() -> Error {
     Error::not_found("The organization has no such member").with_code("not_a_member")
 }
 
-/// Whether a person may sign in: the directory that decides about the account has not set it aside.
+/// Whether a person may sign in: the account is known by an address, and the directory that decides about
+/// it has not set it aside. A user deleted there left no trace but an account without a password.
 ///
 /// # Errors
 /// From the storage.
 pub fn may_sign_in<R: Records>(tx: &mut R, account: &Account) -> Result<bool> {
-    let Some(Ok(email)) = account.key.as_deref().map(EmailAddress::parse) else { return Ok(true) };
+    let Some(Ok(email)) = account.key.as_deref().map(EmailAddress::parse) else {
+        return Ok(false);
+    };
     let Some(authority) = super::claims::authority(tx, email.domain())? else { return Ok(true) };
     let bindings = tx.bindings_of(&account.id)?;
-    Ok(bindings.iter().all(|binding| binding.org != authority || binding.active))
+    let user = bindings.iter().find(|binding| binding.org == authority);
+    Ok(user.map_or(account.password.is_some(), |user| user.active))
 }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::people::membership;
+use super::people::{may_sign_in, membership};
 use super::{Grant, Movement, Records, Refusal, Role, Source, What};
 use crate::error::Result;
 use crate::resource::Id;
 use crate::store::Tenant;
 
-/// The owners whose membership counts now, besides `except`.
+/// The owners whose membership counts now and who may sign in, besides `except`.
 pub(super) fn active_owners<R: Records>(
     tx: &mut R,
     org: &Tenant,
@@ -19,11 +19,17 @@ pub(super) fn active_owners<R: Records>(
         if role == Role::Owner
             && except != Some(&account)
             && membership(tx, org, &account)?.is_some_and(|m| m.is_active())
+            && may_get_in(tx, &account)?
         {
             owners.push(account);
         }
     }
     Ok(owners)
+}
+
+fn may_get_in<R: Records>(tx: &mut R, account: &Id) -> Result<bool> {
+    let Some(account) = tx.account(account)? else { return Ok(false) };
+    may_sign_in(tx, &account)
 }
 
 /// # Errors

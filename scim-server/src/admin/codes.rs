@@ -108,8 +108,8 @@ fn sent_digest(incoming: &Incoming<'_>) -> Result<String> {
 }
 
 /// A code that was refused is told in the log of the organization that tried it, and, if it is one, in that
-/// of its Admin Organization, with who tried; so is a SCIM Name that is taken there, and a plan that doesn't
-/// reach so far. Tries are counted before, so these events are few.
+/// of its Admin Organization, with who tried; so is a SCIM Name that is taken there, and an Admin
+/// Organization without the plan. Tries are counted before, so these events are few.
 fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
     let tells = |code: &&str| {
         code.starts_with("link_code_") || matches!(*code, "scim_name_taken" | "plan_required")
@@ -118,6 +118,11 @@ fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
     let (digest, org) = (sent_digest(incoming)?, incoming.org_id());
     incoming.api.store.write_records(|tx| {
         let cause = incoming.cause;
+        // Its own plan is checked before the code is looked at.
+        let own = tx.organization(&org)?;
+        if reason == "plan_required" && own.is_none_or(|own| own.require_enterprise().is_err()) {
+            return Ok(());
+        }
         let target = Id::parse(org.as_str()).ok_or_else(not_found)?;
         cause.tell(tx, &org, "link_code.rejected", &target, json!({"reason": reason}))?;
         let Some(code) = tx.code_by_digest(&digest)? else { return Ok(()) };

@@ -18,7 +18,7 @@ pub(super) struct OrganizationView {
     pub(super) scim_domains: String,
     /// Its link to an Admin Organization.
     pub(super) link: Option<LinkView>,
-    /// Whether somebody who is active owns it.
+    /// Whether somebody who is active, and may sign in, owns it.
     pub(super) has_active_owner: bool,
     pub(super) created: String,
 }
