@@ -45,6 +45,7 @@ pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
     let organization = call.organization()?;
     let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let digest = call.api.code_digest(&request.code)?;
+    call.watch_sign_ins(&organization)?;
     let (linked, movements) =
         linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
     codes::redeemed(call)?;
@@ -95,6 +96,7 @@ fn unlink_it(call: &mut Call<'_, '_>, organization: &Organization) -> Result<Rep
             return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
         }
     };
+    call.watch_sign_ins(organization)?;
     let movements = linking::unlink(call.tx, organization, members, call.incoming.cause)?;
     call.moved(movements);
     Ok(Reply::nothing())

@@ -248,6 +248,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<NewDomain>()
         .gives::<DomainView>()
+        .moves()
         .fresh(),
         e(
             ("GET", "/organizations/{org}/domains/{domain}"),
@@ -263,6 +264,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             domains::verify,
         )
         .gives::<DomainView>()
+        .moves()
         .before(domains::ask),
         e(
             ("POST", "/organizations/{org}/domains/{domain}:transfer"),
@@ -296,6 +298,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<SsoChange>()
         .gives::<SsoView>()
+        .moves()
         .fresh(),
         e(
             ("DELETE", "/organizations/{org}/sso"),

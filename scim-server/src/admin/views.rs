@@ -612,9 +612,22 @@ pub(super) struct Effects {
     pub(super) losses: u64,
     /// The first thousand.
     pub(super) changes: Vec<EffectOnPerson>,
+    /// How many members get in in another way, by organization and way.
+    pub(super) sign_ins: Vec<SignInsChanged>,
     /// Changes for people whom the caller may not see: counted, and not among `changes`.
     pub(super) unnamed: u64,
     pub(super) truncated: bool,
+}
+
+/// Members of an organization who get in in another way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignInsChanged {
+    pub(super) organization: String,
+    pub(super) people: u64,
+    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart) or `refused`
+    /// (single sign-on is required, and doesn't take the address).
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 /// What changes for one person.
@@ -626,10 +639,13 @@ pub(super) struct EffectOnPerson {
     /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
     /// `removal_blocked_last_owner` or `sign_in_changed`.
     pub(super) change: String,
-    /// The source of the grant; `domain` for how somebody signs in.
+    /// The source of the grant; `sign_in` for how somebody signs in.
     pub(super) source: String,
     /// Whether the person is a member afterwards.
     pub(super) member_after: bool,
     pub(super) role_before: Option<String>,
     pub(super) role_after: Option<String>,
+    /// As in `sign_ins`.
+    pub(super) sign_in_before: Option<String>,
+    pub(super) sign_in_after: Option<String>,
 }
