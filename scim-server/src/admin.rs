@@ -168,7 +168,6 @@ impl Api {
     ) -> Result<Response> {
         let query = endpoint.query(&request.query)?;
         let body = endpoint.body(request)?;
-        let dry_run = query.get("dry_run").is_some_and(|value| value == "true");
         let now = self.env.clock.now();
         let cause =
             Cause { env: &self.env, actor: person.actor(), request_id: &request.request_id, now };
@@ -181,6 +180,7 @@ impl Api {
             query: &query,
             body: &body,
         };
+        let dry_run = incoming.is_dry_run();
         if endpoint.fresh {
             person.require_fresh(now)?;
         }
@@ -226,8 +226,8 @@ impl Api {
         } else {
             self.store.write_records(run)
         };
-        if let (Err(error), Some(refused)) = (&done, endpoint.refused) {
-            refused(&incoming, error)?;
+        if let Some(after) = endpoint.after {
+            after(&incoming, done.as_ref().err())?;
         }
         Ok(done?.into_response(endpoint.method == "GET"))
     }

@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Dns, Family, Person, Say, Server, assert_unchanged, scim_group, scim_user};
+use scim_tests::{Dns, Family, Log, Person, Say, Server, assert_unchanged, scim_group, scim_user};
 use serde_json::{Value, json};
 
 #[test]
@@ -21,17 +21,29 @@ fn scenario_17_a_scim_name_is_taken_once_in_an_admin_organization() {
     let (shop_at, cafe_at) = (format!("{linked}/{}", f.shop), format!("{linked}/{cafe}"));
     let third = f.operator.organization("Third", json!({}));
     let code = f.operator.code(&f.hq);
+    // Also but for case, spaces and Unicode form. In the same step as the link there is no link either, and
+    // the code is still good; nothing is left but that both sides are told.
+    let link = format!("/organizations/{third}/link");
+    let without_logs = |all: Vec<(String, String)>| -> Vec<(String, String)> {
+        all.into_iter().filter(|(path, _)| !path.contains("/audit-events")).collect()
+    };
+    let before = without_logs(f.operator.everything());
+    let mut logs = [&f.hq, &third].map(|org| Log::of(&f.operator, org));
+    for name in ["Café", " CAFÉ ", "Cafe\u{301}"] {
+        f.operator
+            .post(&link, json!({"code": code, "scim_name": name}))
+            .problem(409, "scim_name_taken");
+    }
+    assert_unchanged("a taken name", &before, &without_logs(f.operator.everything()));
+    for log in &mut logs {
+        assert_eq!(log.names(), ["link_code.rejected"; 3]);
+    }
     let before = f.operator.everything();
-    // Also but for case, spaces and Unicode form; the refusal says who has it.
+    // The Admin Organization hears who has it.
     for name in ["Café", " CAFÉ ", "Cafe\u{301}"] {
         let refused = f.operator.patch(&shop_at, json!({"scim_name": name}));
         refused.problem(409, "scim_name_taken");
         assert!(refused.text.contains("Bistro"), "{}", refused.text);
-        // In the same step as the link: then there is no link either, and the code is still good.
-        let link = format!("/organizations/{third}/link");
-        f.operator
-            .post(&link, json!({"code": code, "scim_name": name}))
-            .problem(409, "scim_name_taken");
         let batch = json!({"organizations": [
             {"id": f.shop, "scim_name": "Other"}, {"id": cafe, "scim_name": "oTHER "}]});
         f.operator.patch(&format!("{linked}:batch"), batch).problem(409, "scim_name_taken");

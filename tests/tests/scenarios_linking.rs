@@ -106,7 +106,7 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
             "sso_required": true,
             "members_outside": 2,
             "hidden_domains": ["berlin.example"],
-            "free_groups": [],
+            "scim_name": null,
             "warnings": ["own_sso_ignored", "own_domains_hidden"],
         })
     );
@@ -117,7 +117,11 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
     assert_eq!(linked["link"]["admin_organization_name"], "Example Group");
     assert_eq!(linked["link"]["scim_name"], Value::Null);
     assert_eq!(linked["warnings"], preview["warnings"]);
-    assert_eq!(linked["effects"]["changes"], json!([]));
+    // Nobody comes or goes; but whom required single sign-on doesn't take can't get in any more.
+    let changes = linked["effects"]["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 1, "{changes:?}");
+    assert_eq!(changes[0]["email"], "karl@elsewhere.example");
+    assert_eq!(changes[0]["sign_in_after"], "refused");
     assert_eq!(log.names(), ["organization.linked", "scim_directory.dormant"]);
     let news = admins.news();
     assert_eq!((&news[0]["name"], news.len()), (&json!("link_code.redeemed"), 2));

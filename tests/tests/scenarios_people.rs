@@ -359,3 +359,71 @@ fn scenario_14_whoever_is_deactivated_does_not_come_back_by_a_side_door() {
     assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), ["-manual"]);
     is_active(&f.operator, "ann@example.com", &[&f.shop], false);
 }
+
+/// The last step of a story for both ways to unlink: who is deactivated in the Admin Organization's directory
+/// at that moment stays out, whatever else the organization has of the person.
+#[test]
+fn scenario_18_unlinking_brings_nobody_back_who_is_deactivated() {
+    for how in ["keep", "remove"] {
+        let f = Family::start();
+        let plant = f.operator.organization("Plant", json!({}));
+        let domain = f.operator.verified(&f.dns, &plant, "plant.example");
+        let own = f.operator.provisioner(&f.server, &plant);
+        let bob = own.post("/Users", &scim_user("bob@plant.example")).is(201).id();
+        own.post("/Users", &scim_user("cid@plant.example")).is(201);
+        let stored = own.get(&format!("/Users/{bob}")).is(200).json();
+        f.operator.link(&f.hq, &plant, Some("Plant"));
+        let transfer = format!("/organizations/{plant}/domains/{domain}:transfer");
+        f.operator.post(&transfer, Value::Null).is(200);
+        let [ann, dora, at_hq, _] =
+            ["ann@example.com", "dora@example.com", "bob@plant.example", "cid@plant.example"]
+                .map(|email| f.user(email));
+        f.group("Plant", &[&dora]);
+        f.operator.add(&plant, "ann@example.com", "admin");
+        let at = |account: &str| format!("/organizations/{plant}/members/{account}");
+        let owner = f.operator.account(&plant, "dora@example.com");
+        f.operator.patch(&at(&owner), json!({"role": "owner"})).is(200);
+        for user in [&ann, &dora, &at_hq] {
+            f.set_active(user, json!(false));
+        }
+        is_active(&f.operator, "bob@plant.example", &[&plant], false);
+
+        let unlink = format!("/organizations/{plant}/unlink");
+        let dry = f.operator.post(&format!("{unlink}?dry_run=true"), json!({"members": how}));
+        let planned = dry.is(200).json()["effects"].clone();
+        let done = f.operator.post(&unlink, json!({"members": how})).is(200).json();
+        assert_eq!(planned, done["effects"]);
+        let tells = |what: &str, email: &str, source: &str| {
+            planned["changes"].as_array().unwrap().iter().any(|change| {
+                change["change"] == what && change["email"] == email && change["source"] == source
+            })
+        };
+        assert!(tells("suspended", "ann@example.com", "manual"), "{planned}");
+        assert!(tells("grant_removed", "bob@plant.example", "directory"), "{planned}");
+        assert_eq!(f.operator.sources(&plant, "ann@example.com"), ["-manual"]);
+        assert_eq!(f.operator.sources(&plant, "bob@plant.example"), [""; 0]);
+        assert_eq!(f.operator.sources(&plant, "cid@plant.example"), ["directory"]);
+        let kept = if how == "keep" { "-manual" } else { "-owner_protected" };
+        assert_eq!(f.operator.sources(&plant, "dora@example.com"), [kept]);
+        let owned = f.operator.get(&format!("/organizations/{plant}")).is(200).json();
+        assert_eq!(owned["has_active_owner"], false);
+
+        // The own directory is as it was, and what it says again is nothing new; what it says anew counts.
+        assert_eq!(own.get(&format!("/Users/{bob}")).is(200).json(), stored);
+        let mut again = scim_user("bob@plant.example");
+        again["active"] = true.into();
+        own.put(&format!("/Users/{bob}"), &again).is(200);
+        assert_eq!(f.operator.sources(&plant, "bob@plant.example"), [""; 0]);
+        for active in [false, true] {
+            let replace = json!([{"op": "replace", "path": "active", "value": active}]);
+            own.patch(&format!("/Users/{bob}"), replace).is(200);
+        }
+        assert_eq!(f.operator.sources(&plant, "bob@plant.example"), ["directory"]);
+        // An administrator brings the others back, with the role that is given now.
+        f.operator.add(&plant, "ann@example.com", "member");
+        is_active(&f.operator, "ann@example.com", &[&plant], true);
+        assert_eq!(f.operator.member(&plant, "ann@example.com")["role"], "member");
+        let events = f.operator.told(&plant, Some(&f.operator.account(&plant, "ann@example.com")));
+        assert!(events.contains(&"membership.suspended".to_owned()), "{events:?}");
+    }
+}

@@ -448,3 +448,50 @@ fn s15_a_kept_answer_tells_nothing_of_the_password_in_its_request() {
         .unwrap();
     assert!(!kept.contains(String::from_utf8(hashed.stdout).unwrap().trim()), "{kept}");
 }
+
+/// An owner who can't get in owns nothing: else nobody could help the organization.
+#[test]
+fn s11_an_owner_who_cannot_sign_in_is_no_active_owner() {
+    let f = Family::start();
+    let (ann, bob) = (f.user("ann@example.com"), f.user("bob@example.com"));
+    f.sign_in(&f.hq, "bob@example.com");
+    // An organization that has nothing to do with HQ, which decides about their accounts.
+    let club = f.operator.organization("Club", json!({"scim_domains": "any"}));
+    let otto = f.somebody(&club, "otto@elsewhere.org", "owner");
+    for email in ["ann@example.com", "bob@example.com"] {
+        f.operator.add(&club, email, "owner");
+    }
+    f.set_active(&ann, json!(false));
+    f.idp.delete(&format!("/Users/{bob}")).is(204);
+    // Nor is one whose address nothing proves.
+    let own = f.operator.provisioner(&f.server, &club);
+    own.post("/Users", &scim_user("eve@nowhere.example")).is(201);
+    let at = |email: &str| {
+        let account = f.operator.account(&club, email);
+        format!("/organizations/{club}/members/{account}")
+    };
+    f.operator.patch(&at("eve@nowhere.example"), json!({"role": "owner"})).is(200);
+    let owned = |expected: bool| {
+        let shown = f.operator.get(&format!("/organizations/{club}")).is(200).json();
+        assert_eq!(shown["has_active_owner"], expected);
+    };
+    owned(true);
+    otto.delete(&at("otto@elsewhere.org")).problem(409, "last_owner");
+    otto.patch(&at("otto@elsewhere.org"), json!({"role": "member"})).problem(409, "last_owner");
+    // Those who can't get in may go; she who is deactivated is back, and the last one may leave.
+    otto.delete(&at("bob@example.com")).is(200);
+    f.set_active(&ann, json!(true));
+    otto.delete(&at("otto@elsewhere.org")).is(200);
+    owned(true);
+    // Nobody is left: the operator gives it an owner, one who can get in.
+    f.set_active(&ann, json!(false));
+    owned(false);
+    let recover = format!("/organizations/{club}/owners:recover");
+    let to = |email: &str| f.operator.post(&recover, json!({"email": email}));
+    for email in ["ann@example.com", "bob@example.com"] {
+        to(email).problem(409, "account_inactive");
+    }
+    to("otto@elsewhere.org").is(200);
+    owned(true);
+    to("otto@elsewhere.org").problem(409, "has_active_owner");
+}

@@ -210,10 +210,20 @@ pub struct Preview {
     pub members_outside: u64,
     /// Claims of the organization that would be hidden.
     pub hidden_domains: Vec<String>,
-    /// Groups of the Admin Organization that no linked organization's SCIM Name matches, some of them.
-    pub free_groups: Vec<String>,
+    /// What the SCIM Name that was asked for would find.
+    pub scim_name: Option<NameMatch>,
     /// What to mind.
     pub warnings: Vec<&'static str>,
+}
+
+/// What a SCIM Name would find. Whose group it is, and what other groups there are, is for the Admin
+/// Organization to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NameMatch {
+    /// Whether a group has that name.
+    pub matches: bool,
+    /// How many people are in it, and in the groups in it.
+    pub people: u64,
 }
 
 /// The code with that digest, if `organization` may redeem it.
@@ -255,6 +265,9 @@ pub fn link<R: Records>(
     let code = redeemable(tx, organization, digest, cause)?;
     let admin = self::organization(tx, &code.org)?;
     admin.require_enterprise()?;
+    if let Some(name) = &scim_name {
+        require_free_name(tx, &admin.id, name)?;
+    }
     let link = Link {
         admin: admin.id.clone(),
         scim_name: None,
@@ -287,6 +300,19 @@ pub fn link<R: Records>(
     }
 }
 
+/// # Errors
+/// [`Refusal::ScimNameTaken`], which doesn't say by whom: the linked organizations of an Admin Organization
+/// know nothing of each other.
+fn require_free_name<R: Records>(tx: &mut R, admin: &Tenant, name: &ScimName) -> Result<()> {
+    match tx.linked_by_name(admin, name.key())? {
+        None => Ok(()),
+        Some(_) => Err(Refusal::ScimNameTaken.because(format!(
+            "The SCIM Name \"{}\" is taken; link without one, and let the Admin Organization set it",
+            name.as_str()
+        ))),
+    }
+}
+
 /// What becomes of members by a group when their organization is unlinked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Members {
@@ -296,7 +322,9 @@ pub enum Members {
     Remove,
 }
 
-/// Unlinks an organization: its own settings, claims and directory count again as they were.
+/// Unlinks an organization: its own settings, claims and directory count again as they were. Whoever is
+/// deactivated in the Admin Organization's directory at that moment is let go as if deleted there: nothing
+/// that the organization has of the person comes back to life by unlinking.
 ///
 /// # Errors
 /// [`Refusal::NotLinked`]
@@ -308,7 +336,7 @@ pub fn unlink<R: Records>(
 ) -> Result<Vec<Movement>> {
     let link = organization.require_link()?.clone();
     let org = &organization.id;
-    let mut movements = Vec::new();
+    let (mut movements, mut leavers) = (Vec::new(), BTreeSet::new());
     let group = matching_group(tx, organization)?;
     if let Some(group) = &group {
         let mut keep = Vec::new();
@@ -319,6 +347,8 @@ pub fn unlink<R: Records>(
             source,
             what,
         };
+        let inactive = bindings.iter().filter(|binding| !binding.active);
+        leavers.extend(inactive.map(|binding| binding.account.clone()));
         let source = || Source::Group(group.clone());
         movements
             .extend(bindings.iter().map(|b| movement(&b.account, source(), What::GrantRemoved)));
@@ -346,9 +376,10 @@ pub fn unlink<R: Records>(
             }
         }
     }
+    movements.extend(let_leavers_go(tx, org, &link.admin, &mut leavers)?);
     let before = link.scim_name.as_ref().map(ScimName::as_str);
     tx.put_organization(&Organization { link: None, ..organization.clone() })?;
-    movements.extend(settle(tx, org, false, cause.now)?);
+    movements.extend(settle(tx, org, |account| leavers.contains(account), cause.now)?);
     let how = match members {
         Members::Keep => "keep",
         Members::Remove => "remove",
@@ -359,6 +390,51 @@ pub fn unlink<R: Records>(
     cause.tell(tx, org, "organization.unlinked", &target(org)?, about(&link.admin))?;
     cause.tell(tx, &link.admin, "organization.unlinked", &target(org)?, about(org))?;
     cause.tell(tx, org, "scim_directory.activated", &target(org)?, json!({}))?;
+    Ok(movements)
+}
+
+/// Lets those go whom the directory of `admin` has deactivated, of all who would be members of `org` on its
+/// own: by stored grants, or by its own directory. Adds them to `leavers`.
+fn let_leavers_go<R: Records>(
+    tx: &mut R,
+    org: &Tenant,
+    admin: &Tenant,
+    leavers: &mut BTreeSet<Id>,
+) -> Result<Vec<Movement>> {
+    let mut wake = Vec::new();
+    let mut after: Option<Id> = None;
+    loop {
+        let grants = tx.grants_after(org, after.as_ref(), PAGE)?;
+        let Some(last) = grants.last() else { break };
+        after = Some(last.account.clone());
+        wake.extend(grants.into_iter().filter(|grant| !grant.suspended));
+    }
+    let mut after: Option<Id> = None;
+    loop {
+        let bindings = tx.within(org, |tx| tx.bindings_after(after.as_ref(), PAGE))?;
+        let Some(last) = bindings.last() else { break };
+        after = Some(last.user.clone());
+        let awake = bindings.into_iter().filter(|own| own.active && !own.detached);
+        wake.extend(awake.map(|own| Grant {
+            org: org.clone(),
+            account: own.account,
+            source: Source::Directory,
+            note: None,
+            suspended: false,
+            since: None,
+        }));
+    }
+    let mut movements = Vec::new();
+    for grant in wake {
+        let bindings = tx.bindings_of(&grant.account)?;
+        if bindings.iter().all(|binding| binding.org != *admin || binding.active) {
+            continue;
+        }
+        leavers.insert(grant.account.clone());
+        let what = people::let_go(tx, admin, &grant)?;
+        let Grant { org, account, source, .. } = grant;
+        movements.push(Movement { org, account, source, what });
+    }
     Ok(movements)
 }
 
@@ -484,12 +560,17 @@ pub fn preview<R: Records>(
     tx: &mut R,
     organization: &Organization,
     digest: &str,
-    free_groups: Vec<String>,
+    scim_name: Option<&ScimName>,
     cause: &Cause<'_>,
 ) -> Result<Preview> {
     organization.require_linkable()?;
     let code = redeemable(tx, organization, digest, cause)?;
     let admin = self::organization(tx, &code.org)?;
+    admin.require_enterprise()?;
+    let scim_name = match scim_name {
+        None => None,
+        Some(name) => Some(name_match(tx, &admin.id, name)?),
+    };
     let verified: BTreeSet<String> = tx
         .domains(&admin.id)?
         .into_iter()
@@ -521,9 +602,22 @@ pub fn preview<R: Records>(
         sso: settings.map_or((false, false), |s| (s.enabled, s.required)),
         members_outside,
         hidden_domains: hidden.into_iter().map(|domain| domain.name.to_string()).collect(),
-        free_groups,
+        scim_name,
         warnings,
         admin,
+    })
+}
+
+/// What a linked organization with that SCIM Name would find.
+fn name_match<R: Records>(tx: &mut R, admin: &Tenant, name: &ScimName) -> Result<NameMatch> {
+    require_free_name(tx, admin, name)?;
+    tx.within(admin, |tx| {
+        let Some(group) = tx.group_named(name.key())? else {
+            return Ok(NameMatch { matches: false, people: 0 });
+        };
+        let people: BTreeSet<Id> =
+            accounts_below(tx, &group)?.into_iter().map(|binding| binding.account).collect();
+        Ok(NameMatch { matches: true, people: people.len() as u64 })
     })
 }
 

@@ -346,6 +346,32 @@ pub(super) fn put_grant<R: Records>(
     })
 }
 
+/// What leavers keep of a grant: grants of directories and groups go, all others rest until an administrator
+/// brings them back. `governing` is the directory that they left.
+pub(super) fn let_go<R: Records>(tx: &mut R, governing: &Tenant, grant: &Grant) -> Result<What> {
+    match grant.source {
+        Source::Group(_) => Ok(What::GrantRemoved),
+        Source::Directory => {
+            // That of a linked organization's sleeping directory: its user stays as it is, and gives
+            // nothing any more.
+            for own in tx.bindings_of(&grant.account)? {
+                if own.org == grant.org && own.org != *governing {
+                    tx.put_binding(&Binding { detached: true, ..own })?;
+                }
+            }
+            Ok(What::GrantRemoved)
+        }
+        Source::Creator
+        | Source::Manual
+        | Source::Invite
+        | Source::Jit
+        | Source::OwnerProtected => {
+            tx.put_grant(&Grant { suspended: true, ..grant.clone() })?;
+            Ok(What::Suspended)
+        }
+    }
+}
+
 /// Removes a person by hand.
 ///
 /// # Errors
@@ -482,15 +508,16 @@ pub fn recover_owner<R: Records>(
         tx.put_role(org, account, Role::Owner)?;
         movements.push(movement(What::RoleChanged(before, Role::Owner)));
     }
-    if membership(tx, org, account)?.is_none_or(|m| !m.is_active()) {
-        let detail = "The directory says that this person is inactive; choose another";
+    if !active_owners(tx, org, None)?.contains(account) {
+        let detail = "Nobody can sign in to this account: the directory that decides about it has \
+                      deactivated or deleted the person. Choose another";
         return Err(Error::new(crate::Kind::Conflict, detail).with_code("account_inactive"));
     }
     tell(tx, cause, "owner.recovered", &movements)?;
     Ok(movements)
 }
 
-/// Whether somebody who is active owns the organization.
+/// Whether somebody who is active, and may sign in, owns the organization.
 ///
 /// # Errors
 /// From the storage.
@@ -508,7 +535,7 @@ pub(super) fn settle_all<R: Records>(
     let orgs: BTreeSet<Tenant> =
         movements.iter().filter(|m| m.what == What::GrantRemoved).map(|m| m.org.clone()).collect();
     for org in orgs {
-        movements.extend(settle(tx, &org, suspended, now)?);
+        movements.extend(settle(tx, &org, |_| suspended, now)?);
     }
     Ok(())
 }
@@ -517,13 +544,17 @@ fn no_member() -> Error {
     Error::not_found("The organization has no such member").with_code("not_a_member")
 }
 
-/// Whether a person may sign in: the directory that decides about the account has not set it aside.
+/// Whether a person may sign in: the account is known by an address, and the directory that decides about
+/// it has not set it aside. A user deleted there left no trace but an account without a password.
 ///
 /// # Errors
 /// From the storage.
 pub fn may_sign_in<R: Records>(tx: &mut R, account: &Account) -> Result<bool> {
-    let Some(Ok(email)) = account.key.as_deref().map(EmailAddress::parse) else { return Ok(true) };
+    let Some(Ok(email)) = account.key.as_deref().map(EmailAddress::parse) else {
+        return Ok(false);
+    };
     let Some(authority) = super::claims::authority(tx, email.domain())? else { return Ok(true) };
     let bindings = tx.bindings_of(&account.id)?;
-    Ok(bindings.iter().all(|binding| binding.org != authority || binding.active))
+    let user = bindings.iter().find(|binding| binding.org == authority);
+    Ok(user.map_or(account.password.is_some(), |user| user.active))
 }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::people::membership;
+use super::people::{may_sign_in, membership};
 use super::{Grant, Movement, Records, Refusal, Role, Source, What};
 use crate::error::Result;
 use crate::resource::Id;
 use crate::store::Tenant;
 
-/// The owners whose membership counts now, besides `except`.
+/// The owners whose membership counts now and who may sign in, besides `except`.
 pub(super) fn active_owners<R: Records>(
     tx: &mut R,
     org: &Tenant,
@@ -19,11 +19,17 @@ pub(super) fn active_owners<R: Records>(
         if role == Role::Owner
             && except != Some(&account)
             && membership(tx, org, &account)?.is_some_and(|m| m.is_active())
+            && may_get_in(tx, &account)?
         {
             owners.push(account);
         }
     }
     Ok(owners)
+}
+
+fn may_get_in<R: Records>(tx: &mut R, account: &Id) -> Result<bool> {
+    let Some(account) = tx.account(account)? else { return Ok(false) };
+    may_sign_in(tx, &account)
 }
 
 /// # Errors
@@ -43,11 +49,11 @@ pub(super) fn require_other_owner<R: Records>(
 }
 
 /// After grants went: roles of people who are no members any more go too, except that the last active
-/// owner stays one. `suspended` says that what stays is to rest (its person was deleted).
+/// owner stays one. `rests` says of whom what stays is to rest: who was deleted or deactivated.
 pub(super) fn settle<R: Records>(
     tx: &mut R,
     org: &Tenant,
-    suspended: bool,
+    rests: impl Fn(&Id) -> bool,
     now: Timestamp,
 ) -> Result<Vec<Movement>> {
     let mut movements = Vec::new();
@@ -63,7 +69,7 @@ pub(super) fn settle<R: Records>(
                 account: account.clone(),
                 source: Source::OwnerProtected,
                 note: None,
-                suspended,
+                suspended: rests(&account),
                 since: Some(now),
             })?;
             movements.push(movement(Source::OwnerProtected, What::RemovalBlocked));

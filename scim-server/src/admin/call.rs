@@ -1,11 +1,13 @@
 //! [`Call`]: a request at work inside its transaction, and [`Reply`], what comes of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
-use scim_core::org::{Cause, Movement, Organization, Records as _, Role, linking, people};
+use scim_core::org::{
+    Cause, Entrant, Movement, Organization, Records as _, Role, entry, linking, people,
+};
 use scim_core::resource::{Id, instant};
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
@@ -22,6 +24,8 @@ use crate::store::DieselTransaction;
 /// How many entries a page has, unless the client says otherwise, and at the most.
 const PAGE: usize = 50;
 const MOST: usize = 200;
+/// Members looked at to tell who signs in another way.
+const LOOKED_AT: usize = 5_000;
 
 /// A request, before its transaction.
 #[derive(Clone, Copy)]
@@ -59,6 +63,10 @@ impl Incoming<'_> {
     pub(super) fn org_id(&self) -> Tenant {
         Tenant::new(self.param("org"))
     }
+
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.query.get("dry_run").is_some_and(|value| value == "true")
+    }
 }
 
 pub(super) fn not_found() -> Error {
@@ -76,8 +84,10 @@ pub(super) struct Call<'c, 't> {
     organization: Option<Organization>,
     /// What changed for people.
     pub(super) movements: Vec<Movement>,
-    /// Who signs in another way than before, and whether there may be more of them.
-    pub(super) sign_ins: (Vec<(Tenant, Id)>, bool),
+    /// People whom effects count and don't name.
+    pub(super) unnamed: BTreeSet<Id>,
+    /// How members got in before what changes that, and whether there are more than those looked at.
+    pub(super) entrants: (Vec<Entrant>, bool),
 }
 
 impl<'c> std::ops::Deref for Call<'c, '_> {
@@ -100,7 +110,8 @@ impl<'c, 't> Call<'c, 't> {
             prepared,
             organization: None,
             movements: Vec::new(),
-            sign_ins: (Vec::new(), false),
+            unnamed: BTreeSet::new(),
+            entrants: (Vec::new(), false),
         }
     }
 
@@ -141,6 +152,16 @@ impl<'c, 't> Call<'c, 't> {
         Ok(())
     }
 
+    /// Whether the caller may see all of an organization besides the one in the path: the operator, and its
+    /// owners and admins.
+    pub(super) fn administers(&mut self, organization: &Tenant) -> Result<bool> {
+        let Some(account) = self.person.account().cloned() else {
+            return Ok(*self.person == Person::Operator);
+        };
+        let membership = people::membership(self.tx, organization, &account)?;
+        Ok(membership.is_some_and(|m| m.is_active() && m.role > Role::Member))
+    }
+
     /// A session by password enters an organization that requires single sign-on only to administer it.
     fn require_sso(&mut self, organization: &Organization) -> Result<()> {
         let effective = scim_core::org::claims::effective(self.tx, organization)?;
@@ -178,6 +199,23 @@ impl<'c, 't> Call<'c, 't> {
 
     pub(super) fn filter(&self, name: &str) -> Option<&'c str> {
         self.incoming.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    /// Looks how the members of an organization get in, and, if it is an Admin Organization, those of the
+    /// linked ones too, before something changes that: the effects tell whose way is another then.
+    pub(super) fn watch_sign_ins(&mut self, organization: &Organization) -> Result<()> {
+        let mut organizations = vec![organization.clone()];
+        let mut after: Option<Tenant> = None;
+        loop {
+            let page = self.tx.linked(&organization.id, after.as_ref(), MOST)?;
+            after = page.last().map(|linked| linked.id.clone());
+            organizations.extend(page);
+            if after.is_none() {
+                break;
+            }
+        }
+        self.entrants = entry::entrants(self.tx, &organizations, LOOKED_AT)?;
+        Ok(())
     }
 
     /// Takes what a rule changed for people.

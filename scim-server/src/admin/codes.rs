@@ -18,6 +18,8 @@ use crate::store::OPERATOR;
 
 /// Tries of a code by one person for one organization, and the time in which they count.
 const TRIES: i64 = 5;
+/// Looks at what a right code would do, in the same time.
+const LOOKS: i64 = 20;
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 impl Api {
@@ -55,33 +57,72 @@ fn new_code() -> Result<String> {
 }
 
 /// Counts a try before the code is looked at (S19): the sixth fails with the right code too. The try is
-/// counted for good unless the code turns out to be right.
+/// counted for good unless the code turns out to be right. What a right code shows is counted as well, so
+/// that nobody tries one SCIM Name after the other with it.
 pub(super) fn count_try(incoming: &Incoming<'_>) -> Result<Value> {
-    let subject = subject(incoming);
-    incoming.api.count_try(&subject, TRIES, WINDOW)?;
+    incoming.api.count_try(&looks(incoming), LOOKS, WINDOW)?;
+    incoming.api.count_try(&tries(incoming), TRIES, WINDOW)?;
     Ok(Value::Null)
 }
 
-fn subject(incoming: &Incoming<'_>) -> String {
+fn tries(incoming: &Incoming<'_>) -> String {
     format!("link_code:{}:{}", incoming.person.actor(), incoming.org_id())
 }
 
+fn looks(incoming: &Incoming<'_>) -> String {
+    format!("link_code_look:{}:{}", incoming.person.actor(), incoming.org_id())
+}
+
 /// A right code takes back its own try, and no other.
-pub(super) fn succeeded(call: &mut Call<'_, '_>) -> Result<()> {
-    let subject = subject(&call.incoming);
+pub(super) fn redeemed(call: &mut Call<'_, '_>) -> Result<()> {
+    let subject = tries(&call.incoming);
     call.tx.forget_latest_try(&subject)
 }
 
+/// After a try to redeem a code, or to see what that would do.
+pub(super) fn tried(incoming: &Incoming<'_>, refused: Option<&Error>) -> Result<()> {
+    match refused {
+        None if incoming.is_dry_run() => previewed(incoming, None),
+        None => Ok(()),
+        Some(error) => rejected(incoming, error),
+    }
+}
+
+/// After a look at what a code would do. The Admin Organization is told who looked, and for which
+/// organization: a look shows something of it.
+pub(super) fn previewed(incoming: &Incoming<'_>, refused: Option<&Error>) -> Result<()> {
+    if let Some(error) = refused {
+        return rejected(incoming, error);
+    }
+    let (digest, org) = (sent_digest(incoming)?, incoming.org_id());
+    incoming.api.store.write_records(|tx| {
+        tx.forget_latest_try(&tries(incoming))?;
+        let Some(code) = tx.code_by_digest(&digest)? else { return Ok(()) };
+        let detail = json!({"other_org": org.as_str(), "dry_run": incoming.is_dry_run()});
+        incoming.cause.tell(tx, &code.org, "link_code.previewed", &code.id, detail)
+    })
+}
+
+fn sent_digest(incoming: &Incoming<'_>) -> Result<String> {
+    incoming.api.code_digest(incoming.body.get("code").and_then(Value::as_str).unwrap_or_default())
+}
+
 /// A code that was refused is told in the log of the organization that tried it, and, if it is one, in that
-/// of its Admin Organization, with who tried. Tries are counted before, so these events are few.
-pub(super) fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
-    let Some(reason) = error.code().filter(|code| code.starts_with("link_code_")) else {
-        return Ok(());
+/// of its Admin Organization, with who tried; so is a SCIM Name that is taken there, and an Admin
+/// Organization without the plan. Tries are counted before, so these events are few.
+fn rejected(incoming: &Incoming<'_>, error: &Error) -> Result<()> {
+    let tells = |code: &&str| {
+        code.starts_with("link_code_") || matches!(*code, "scim_name_taken" | "plan_required")
     };
-    let code = incoming.body.get("code").and_then(Value::as_str).unwrap_or_default();
-    let (digest, org) = (incoming.api.code_digest(code)?, incoming.org_id());
+    let Some(reason) = error.code().filter(tells) else { return Ok(()) };
+    let (digest, org) = (sent_digest(incoming)?, incoming.org_id());
     incoming.api.store.write_records(|tx| {
         let cause = incoming.cause;
+        // Its own plan is checked before the code is looked at.
+        let own = tx.organization(&org)?;
+        if reason == "plan_required" && own.is_none_or(|own| own.require_enterprise().is_err()) {
+            return Ok(());
+        }
         let target = Id::parse(org.as_str()).ok_or_else(not_found)?;
         cause.tell(tx, &org, "link_code.rejected", &target, json!({"reason": reason}))?;
         let Some(code) = tx.code_by_digest(&digest)? else { return Ok(()) };

@@ -2,20 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scim_core::org::{
-    ClaimedDomain, EmailAddress, Finding, Organization, Records as _, Route, claims, linking,
-    people,
-};
-use scim_core::resource::Id;
+use scim_core::org::{ClaimedDomain, Finding, Organization, Records as _, claims, linking};
 use scim_core::{Error, Result};
 use serde_json::{Value, json};
 
 use super::call::{Call, Incoming, Reply, time};
 use super::views::{DomainView, NewDomain};
 use crate::secrets::random_bytes;
-
-/// Members looked at to tell who signs in another way.
-const LOOKED_AT: usize = 1_000;
 
 fn view(organization: &Organization, d: &ClaimedDomain) -> DomainView {
     DomainView {
@@ -85,52 +78,22 @@ pub(super) fn verify(call: &mut Call<'_, '_>) -> Result<Reply> {
         "unknown" => Finding::Unknown,
         _ => return Err(Error::internal("DNS was not asked")),
     };
+    call.watch_sign_ins(&organization)?;
     let (domain, _) = claims::check(call.tx, domain, finding, true, call.incoming.cause)?;
     Reply::ok(&DomainView { finding: Some(said), ..view(&organization, &domain) })
 }
 
 pub(super) fn transfer(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (organization, domain) = find(call)?;
-    let before = routes(call, &organization, &domain)?;
+    call.watch_sign_ins(&organization)?;
     let moved = claims::transfer(call.tx, &organization, &domain, call.incoming.cause)?;
-    compare(call, &organization, before)?;
     let admin = linking::organization(call.tx, &moved.org)?;
     Reply::ok(&view(&admin, &moved))
 }
 
 pub(super) fn withdraw(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (organization, domain) = find(call)?;
-    let before = routes(call, &organization, &domain)?;
+    call.watch_sign_ins(&organization)?;
     claims::withdraw(call.tx, &organization, &domain, call.incoming.cause)?;
-    compare(call, &organization, before)?;
     Ok(Reply::nothing())
-}
-
-/// How members with an address in a domain sign in, and whether not all members were looked at.
-type Routes = (Vec<(Id, EmailAddress, Route)>, bool);
-
-fn routes(call: &mut Call<'_, '_>, o: &Organization, domain: &ClaimedDomain) -> Result<Routes> {
-    let (members, next) = people::members(call.tx, o, None, LOOKED_AT)?;
-    let mut routes = Vec::new();
-    for member in members {
-        let key = call.tx.account(&member.account)?.and_then(|account| account.key);
-        let Some(Ok(email)) = key.as_deref().map(EmailAddress::parse) else { continue };
-        if *email.domain() == domain.name {
-            let route = claims::resolve(call.tx, &email)?;
-            routes.push((member.account, email, route));
-        }
-    }
-    Ok((routes, next.is_some()))
-}
-
-/// Notes who signs in another way than before.
-fn compare(call: &mut Call<'_, '_>, o: &Organization, (before, more): Routes) -> Result<()> {
-    let mut changed = Vec::new();
-    for (account, email, route) in before {
-        if claims::resolve(call.tx, &email)? != route {
-            changed.push((o.id.clone(), account));
-        }
-    }
-    call.sign_ins = (changed, more);
-    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_core::Result;
-use scim_core::org::{Movement, Records as _, What, people};
+use scim_core::org::{Entrant, Entry, Movement, Records as _, What, entry, people};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde_json::{Value, json};
@@ -21,30 +21,71 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
     let losses = [What::GrantRemoved, What::Suspended];
     let gained = movements.iter().filter(|m| is(&m.what, &gains)).count();
     let lost = movements.iter().filter(|m| is(&m.what, &losses)).count();
-    let members = members_after(call, movements.iter().take(NAMED))?;
+    let unnamed = std::mem::take(&mut call.unnamed);
+    let named: Vec<&Movement> =
+        movements.iter().filter(|m| !unnamed.contains(&m.account)).collect();
+    let (shown, hidden) = (named.len(), movements.len() - named.len());
+    let members = members_after(call, named.iter().copied().take(NAMED))?;
     let mut changes = Vec::new();
-    for movement in movements.iter().take(NAMED) {
+    for movement in named.into_iter().take(NAMED) {
         changes.push(change(call, movement, &members)?);
     }
-    let (sign_ins, more) = std::mem::take(&mut call.sign_ins);
-    for (org, account) in &sign_ins {
-        let email = call.tx.account(account)?.and_then(|account| account.email);
-        changes.push(json!({
-            "organization": org.as_str(),
-            "account": account.as_str(),
-            "email": email,
-            "change": "sign_in_changed",
-            "source": "domain",
-            "member_after": true,
-        }));
-    }
-    call.movements = movements;
+    let (sign_ins, more) = sign_ins(call, &movements, &mut changes)?;
     Ok(json!({
         "gains": gained,
         "losses": lost,
         "changes": changes,
-        "truncated": more || call.movements.len() > NAMED,
+        "sign_ins": sign_ins,
+        "unnamed": hidden,
+        "truncated": more || shown > NAMED,
     }))
+}
+
+/// Who gets into an organization in another way than before: how many, by organization and way; and each,
+/// where the caller may see who is a member.
+fn sign_ins(
+    call: &mut Call<'_, '_>,
+    movements: &[Movement],
+    changes: &mut Vec<Value>,
+) -> Result<(Vec<Value>, bool)> {
+    let (before, more) = std::mem::take(&mut call.entrants);
+    let gone = |m: &&Movement| m.what == What::GrantRemoved;
+    let left: BTreeSet<&Id> = movements.iter().filter(gone).map(|m| &m.account).collect();
+    let mut counts: BTreeMap<(Tenant, Entry, Entry), u64> = BTreeMap::new();
+    let mut visible: BTreeMap<Tenant, bool> = BTreeMap::new();
+    let (mut named, mut too_many) = (0, false);
+    for (Entrant { org, account, entry, .. }, now) in entry::changed(call.tx, before)? {
+        if left.contains(&account) && people::membership(call.tx, &org, &account)?.is_none() {
+            continue;
+        }
+        *counts.entry((org.clone(), entry, now)).or_default() += 1;
+        let own = org == call.org_id();
+        let may_see = match visible.get(&org) {
+            Some(known) => *known,
+            None => own || call.administers(&org)?,
+        };
+        visible.insert(org.clone(), may_see);
+        too_many |= may_see && named >= NAMED;
+        if may_see && named < NAMED {
+            named += 1;
+            let email = call.tx.account(&account)?.and_then(|account| account.email);
+            changes.push(json!({
+                "organization": org.as_str(),
+                "account": account.as_str(),
+                "email": email,
+                "change": "sign_in_changed",
+                "source": "sign_in",
+                "sign_in_before": entry.to_string(),
+                "sign_in_after": now.to_string(),
+                "member_after": true,
+            }));
+        }
+    }
+    let count = |((org, before, after), people): ((Tenant, Entry, Entry), u64)| {
+        let (before, after) = (before.to_string(), after.to_string());
+        json!({"organization": org.as_str(), "people": people, "before": before, "after": after})
+    };
+    Ok((counts.into_iter().map(count).collect(), more || too_many))
 }
 
 /// Which of the people concerned are members now.

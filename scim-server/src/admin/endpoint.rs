@@ -70,8 +70,8 @@ pub(super) struct Endpoint {
     /// What has to be done outside the transaction: asking DNS, hashing a password, counting tries.
     pub(super) before: Option<fn(&Incoming<'_>) -> Result<Value>>,
     pub(super) run: fn(&mut Call<'_, '_>) -> Result<Reply>,
-    /// What a refusal leaves behind, in a transaction of its own.
-    pub(super) refused: Option<fn(&Incoming<'_>, &Error) -> Result<()>>,
+    /// What is left behind in a transaction of its own: even a refusal or a dry run, given here, leaves it.
+    pub(super) after: Option<fn(&Incoming<'_>, Option<&Error>) -> Result<()>>,
 }
 
 type Run = fn(&mut Call<'_, '_>) -> Result<Reply>;
@@ -96,7 +96,7 @@ impl Endpoint {
             output: Output::None,
             before: None,
             run,
-            refused: None,
+            after: None,
         }
     }
 
@@ -128,8 +128,8 @@ impl Endpoint {
         Self { before: Some(before), ..self }
     }
 
-    pub(super) fn refused(self, refused: fn(&Incoming<'_>, &Error) -> Result<()>) -> Self {
-        Self { refused: Some(refused), ..self }
+    pub(super) fn after(self, after: fn(&Incoming<'_>, Option<&Error>) -> Result<()>) -> Self {
+        Self { after: Some(after), ..self }
     }
 
     /// Whether it answers 201: it makes something new.

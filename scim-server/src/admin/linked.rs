@@ -1,7 +1,10 @@
 //! Linking, unlinking, and the linked organizations with their SCIM Names.
 
+use std::collections::BTreeSet;
+
 use scim_core::org::linking::{self, Members};
-use scim_core::org::{Organization, Records as _, ScimName, people};
+use scim_core::org::{Movement, Organization, Records as _, ScimName, people};
+use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
 
@@ -10,11 +13,9 @@ use super::codes;
 use super::organizations::view as organization_view;
 use super::views::{
     LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
-    ScimNameChange, ScimNamesChange, UnlinkRequest,
+    NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
 
-/// Free groups that a preview names.
-const FREE: usize = 100;
 /// Organizations that one request may name.
 const MOST_NAMES: usize = 200;
 
@@ -22,11 +23,9 @@ pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
     let request: LinkPreviewRequest = call.input()?;
     let organization = call.organization()?;
     let digest = call.api.code_digest(&request.code)?;
-    organization.require_linkable()?;
-    let code = linking::redeemable(call.tx, &organization, &digest, call.incoming.cause)?;
-    let free = free_groups(call, &code.org)?;
-    let preview = linking::preview(call.tx, &organization, &digest, free, call.incoming.cause)?;
-    codes::succeeded(call)?;
+    let name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
+    let cause = call.incoming.cause;
+    let preview = linking::preview(call.tx, &organization, &digest, name.as_ref(), cause)?;
     Reply::ok(&LinkPreview {
         admin_organization_name: preview.admin.name,
         verified_domains: preview.domains,
@@ -34,19 +33,10 @@ pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
         sso_required: preview.sso.1,
         members_outside: preview.members_outside,
         hidden_domains: preview.hidden_domains,
-        free_groups: preview.free_groups,
+        scim_name: preview
+            .scim_name
+            .map(|name| NameMatchView { matches: name.matches, people: name.people }),
         warnings: preview.warnings.into_iter().map(str::to_owned).collect(),
-    })
-}
-
-/// Names of groups that match nothing yet.
-fn free_groups(call: &mut Call<'_, '_>, admin: &Tenant) -> Result<Vec<String>> {
-    call.tx.within(admin, |tx| {
-        let groups = tx.groups_after(None, FREE)?;
-        let ids: Vec<_> = groups.iter().map(|group| group.id.clone()).collect();
-        let matched: Vec<_> = tx.matched(&ids)?.into_iter().map(|(group, _)| group).collect();
-        let free = groups.into_iter().filter(|group| !matched.contains(&group.id));
-        Ok(free.map(|group| group.name).collect())
     })
 }
 
@@ -55,15 +45,34 @@ pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
     let organization = call.organization()?;
     let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let digest = call.api.code_digest(&request.code)?;
+    call.watch_sign_ins(&organization)?;
     let (linked, movements) =
         linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
-    codes::succeeded(call)?;
+    codes::redeemed(call)?;
+    if call.is_dry_run() && !call.administers(linked.governed_by())? {
+        hide_strangers(call, &organization, &movements)?;
+    }
     call.moved(movements);
     let warnings = linking::warnings(call.tx, &linked.id, linked.governed_by())?;
     Reply::ok(&LinkOutcome {
         organization: organization_view(call, &linked)?,
         warnings: warnings.into_iter().map(str::to_owned).collect(),
     })
+}
+
+/// Before it is linked, an organization learns who is in the Admin Organization's groups only of its own
+/// members. `before` is the organization as it was.
+fn hide_strangers(
+    call: &mut Call<'_, '_>,
+    before: &Organization,
+    movements: &[Movement],
+) -> Result<()> {
+    let concerned: BTreeSet<Id> = movements.iter().map(|m| m.account.clone()).collect();
+    let accounts: Vec<Id> = concerned.iter().cloned().collect();
+    let members = people::memberships(call.tx, before, &accounts)?;
+    let members: BTreeSet<Id> = members.into_iter().map(|member| member.account).collect();
+    call.unnamed = concerned.difference(&members).cloned().collect();
+    Ok(())
 }
 
 /// From either side: the organization's own owner, or an owner or admin of its Admin Organization.
@@ -87,6 +96,7 @@ fn unlink_it(call: &mut Call<'_, '_>, organization: &Organization) -> Result<Rep
             return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
         }
     };
+    call.watch_sign_ins(organization)?;
     let movements = linking::unlink(call.tx, organization, members, call.incoming.cause)?;
     call.moved(movements);
     Ok(Reply::nothing())

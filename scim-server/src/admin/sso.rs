@@ -174,6 +174,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
         required: change.required,
         idp_managed_access: change.idp_managed_access,
     };
+    call.watch_sign_ins(&organization)?;
     claims::configure(call.tx, &organization, &settings, call.incoming.cause)?;
     Reply::ok(&view(call, &organization, &settings))
 }

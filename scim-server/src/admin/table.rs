@@ -170,7 +170,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .takes::<LinkPreviewRequest>()
         .gives::<LinkPreview>()
         .before(codes::count_try)
-        .refused(codes::rejected),
+        .after(codes::previewed),
         e(
             ("POST", "/organizations/{org}/link"),
             ("link", "Link the organization with a code"),
@@ -182,7 +182,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .moves()
         .fresh()
         .before(codes::count_try)
-        .refused(codes::rejected),
+        .after(codes::tried),
         e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),
@@ -248,6 +248,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<NewDomain>()
         .gives::<DomainView>()
+        .moves()
         .fresh(),
         e(
             ("GET", "/organizations/{org}/domains/{domain}"),
@@ -263,6 +264,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             domains::verify,
         )
         .gives::<DomainView>()
+        .moves()
         .before(domains::ask),
         e(
             ("POST", "/organizations/{org}/domains/{domain}:transfer"),
@@ -296,6 +298,7 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<SsoChange>()
         .gives::<SsoView>()
+        .moves()
         .fresh(),
         e(
             ("DELETE", "/organizations/{org}/sso"),

@@ -18,7 +18,7 @@ pub(super) struct OrganizationView {
     pub(super) scim_domains: String,
     /// Its link to an Admin Organization.
     pub(super) link: Option<LinkView>,
-    /// Whether somebody who is active owns it.
+    /// Whether somebody who is active, and may sign in, owns it.
     pub(super) has_active_owner: bool,
     pub(super) created: String,
 }
@@ -107,6 +107,8 @@ pub(super) struct NewLinkCode {
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkPreviewRequest {
     pub(super) code: String,
+    /// The SCIM Name to begin with, to see whether a group has it.
+    pub(super) scim_name: Option<String>,
 }
 
 /// What linking would do.
@@ -121,10 +123,19 @@ pub(super) struct LinkPreview {
     pub(super) members_outside: u64,
     /// Own claims that would be hidden.
     pub(super) hidden_domains: Vec<String>,
-    /// Groups of the Admin Organization that match no linked organization yet.
-    pub(super) free_groups: Vec<String>,
+    /// What the SCIM Name that was asked for would find; null if none was.
+    pub(super) scim_name: Option<NameMatchView>,
     /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`.
     pub(super) warnings: Vec<String>,
+}
+
+/// What a SCIM Name would find.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct NameMatchView {
+    /// Whether a group of the Admin Organization has that name.
+    pub(super) matches: bool,
+    /// How many people that group would make members.
+    pub(super) people: u64,
 }
 
 /// A code to redeem.
@@ -601,7 +612,22 @@ pub(super) struct Effects {
     pub(super) losses: u64,
     /// The first thousand.
     pub(super) changes: Vec<EffectOnPerson>,
+    /// How many members get in in another way, by organization and way.
+    pub(super) sign_ins: Vec<SignInsChanged>,
+    /// Changes for people whom the caller may not see: counted, and not among `changes`.
+    pub(super) unnamed: u64,
     pub(super) truncated: bool,
+}
+
+/// Members of an organization who get in in another way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignInsChanged {
+    pub(super) organization: String,
+    pub(super) people: u64,
+    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart) or `refused`
+    /// (single sign-on is required, and doesn't take the address).
+    pub(super) before: String,
+    pub(super) after: String,
 }
 
 /// What changes for one person.
@@ -613,10 +639,13 @@ pub(super) struct EffectOnPerson {
     /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
     /// `removal_blocked_last_owner` or `sign_in_changed`.
     pub(super) change: String,
-    /// The source of the grant; `domain` for how somebody signs in.
+    /// The source of the grant; `sign_in` for how somebody signs in.
     pub(super) source: String,
     /// Whether the person is a member afterwards.
     pub(super) member_after: bool,
     pub(super) role_before: Option<String>,
     pub(super) role_after: Option<String>,
+    /// As in `sign_ins`.
+    pub(super) sign_in_before: Option<String>,
+    pub(super) sign_in_after: Option<String>,
 }

@@ -90,6 +90,24 @@ impl Desk {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// Makes something and shows it, or tells whom that would concern.
+    pub(super) fn make(
+        &self,
+        plan: Plan,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<ExitCode> {
+        if plan.dry_run {
+            return self.change(plan, method, path, body);
+        }
+        let mut made = self.call(method, path, "", body)?;
+        if let (Format::Table, Some(made)) = (plan.output.format, made.as_object_mut()) {
+            made.remove("effects");
+        }
+        self.show(plan.output, &made)
+    }
+
     /// Does what moves people, or tells what it would do.
     pub(super) fn change(
         &self,

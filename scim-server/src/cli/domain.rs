@@ -20,7 +20,7 @@ pub(super) enum Domain {
         /// The domain
         domain: String,
         #[command(flatten)]
-        output: Output,
+        plan: Plan,
     },
     /// List the claims of an organization
     List {
@@ -33,20 +33,9 @@ pub(super) enum Domain {
     /// Look for the TXT record now
     Verify(ClaimedDomain),
     /// Move a linked organization's claim to its Admin Organization
-    Transfer(MovedDomain),
+    Transfer(ClaimedDomain),
     /// Give up a claim
-    Withdraw(MovedDomain),
-}
-
-#[derive(Debug, Args)]
-pub(super) struct MovedDomain {
-    /// The organization's id
-    #[arg(long)]
-    org: String,
-    /// The domain, or the claim's id
-    domain: String,
-    #[command(flatten)]
-    plan: Plan,
+    Withdraw(ClaimedDomain),
 }
 
 #[derive(Debug, Args)]
@@ -57,7 +46,7 @@ pub(super) struct ClaimedDomain {
     /// The domain, or the claim's id
     domain: String,
     #[command(flatten)]
-    output: Output,
+    plan: Plan,
 }
 
 impl Domain {
@@ -68,22 +57,21 @@ impl Domain {
             Ok(format!("{}{action}", path(&["organizations", org, "domains", &id])))
         };
         match self {
-            Self::Add { org, domain, output } => {
+            Self::Add { org, domain, plan } => {
                 let path = path(&["organizations", &org, "domains"]);
-                let made = desk.call("POST", &path, "", Some(&json!({"domain": domain})))?;
-                desk.show(output, &made)
+                desk.make(plan, "POST", &path, Some(&json!({"domain": domain})))
             }
             Self::List { org, output } => {
                 output.list(&desk.list(&path(&["organizations", &org, "domains"]), "")?);
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Verify(ClaimedDomain { org, domain, output }) => {
-                desk.show(output, &desk.call("POST", &claim(&org, &domain, ":verify")?, "", None)?)
+            Self::Verify(ClaimedDomain { org, domain, plan }) => {
+                desk.make(plan, "POST", &claim(&org, &domain, ":verify")?, None)
             }
-            Self::Transfer(MovedDomain { org, domain, plan }) => {
+            Self::Transfer(ClaimedDomain { org, domain, plan }) => {
                 desk.change(plan, "POST", &claim(&org, &domain, ":transfer")?, None)
             }
-            Self::Withdraw(MovedDomain { org, domain, plan }) => {
+            Self::Withdraw(ClaimedDomain { org, domain, plan }) => {
                 desk.change(plan, "DELETE", &claim(&org, &domain, "")?, None)
             }
         }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, encode, path, secret};
+use super::desk::{Desk, Plan, encode, path, secret};
 use super::output::Output;
 use crate::config::Config;
 
@@ -30,7 +30,7 @@ pub(super) enum Sso {
         #[arg(long)]
         file: PathBuf,
         #[command(flatten)]
-        output: Output,
+        plan: Plan,
     },
     /// Remove disabled settings for good
     Remove {
@@ -57,7 +57,7 @@ impl Sso {
                 let own = desk.get(&path(&["organizations", &org, "sso"])).unwrap_or(Value::Null);
                 desk.show(output, &json!({"own": own, "effective": effective}))
             }
-            Self::Set { org, file, output } => {
+            Self::Set { org, file, plan } => {
                 let text = if file.as_os_str() == "-" {
                     secret("-", "settings")?
                 } else {
@@ -67,7 +67,7 @@ impl Sso {
                 let body: Value =
                     serde_json::from_str(&text).context("the settings are not JSON")?;
                 let path = path(&["organizations", &org, "sso"]);
-                desk.show(output, &desk.call("PUT", &path, "", Some(&body))?)
+                desk.make(plan, "PUT", &path, Some(&body))
             }
             Self::Remove { org } => {
                 desk.call("DELETE", &path(&["organizations", &org, "sso"]), "", None)?;

@@ -5,10 +5,9 @@ use serde_json::json;
 use super::Review;
 use super::identity::Identity;
 use crate::error::{Error, Kind, Result};
-use crate::org::people::{Membership, memberships_of, new_id, settle_all};
+use crate::org::people::{Membership, let_go, memberships_of, new_id, settle_all};
 use crate::org::{
-    Account, Binding, DomainPolicy, EmailAddress, Grant, Movement, Records, Source, What, claims,
-    tell,
+    Account, Binding, DomainPolicy, EmailAddress, Movement, Records, Source, What, claims, tell,
 };
 use crate::resource::{Id, Resource};
 
@@ -112,7 +111,17 @@ impl<R: Records> Review<'_, R> {
         // One who doesn't say it any more is what he was: a leaver doesn't come back by that.
         let active = after.active.unwrap_or(binding.active);
         if binding.active != active {
-            self.tx.put_binding(&Binding { active, ..binding.clone() })?;
+            // Whom something took out while the directory slept is back once the directory, awake, says anew
+            // that the person is active.
+            let returns = active && binding.detached;
+            let detached = binding.detached && !active;
+            self.tx.put_binding(&Binding { active, detached, ..binding.clone() })?;
+            if returns {
+                let (org, account) = (binding.org.clone(), binding.account.clone());
+                let what = What::Granted;
+                let movement = Movement { org, account, source: Source::Directory, what };
+                tell(self.tx, self.cause, "scim_user.reactivated", &[movement])?;
+            }
             self.activity_changed(&binding.account, active)?;
         }
         Ok(())
@@ -202,7 +211,7 @@ impl<R: Records> Review<'_, R> {
         let mut movements = Vec::new();
         for membership in self.family(account)? {
             for grant in membership.grants {
-                let what = self.let_go(&grant)?;
+                let what = let_go(self.tx, &self.organization.id, &grant)?;
                 let (org, account) = (grant.org, grant.account);
                 movements.push(Movement { org, account, source: grant.source, what });
             }
@@ -210,31 +219,5 @@ impl<R: Records> Review<'_, R> {
         self.tx.remove_binding(old.id())?;
         settle_all(self.tx, &mut movements, true, self.cause.now)?;
         tell(self.tx, self.cause, "scim_user.deleted", &movements)
-    }
-
-    /// What a deleted user leaves: grants of directories and groups go, all others rest until an
-    /// administrator brings them back.
-    fn let_go(&mut self, grant: &Grant) -> Result<What> {
-        match grant.source {
-            Source::Group(_) => Ok(What::GrantRemoved),
-            Source::Directory => {
-                // That of a linked organization's sleeping directory: its user stays as it is, and gives
-                // nothing any more.
-                for own in self.tx.bindings_of(&grant.account)? {
-                    if own.org == grant.org && own.org != self.organization.id {
-                        self.tx.put_binding(&Binding { detached: true, ..own })?;
-                    }
-                }
-                Ok(What::GrantRemoved)
-            }
-            Source::Creator
-            | Source::Manual
-            | Source::Invite
-            | Source::Jit
-            | Source::OwnerProtected => {
-                self.tx.put_grant(&Grant { suspended: true, ..grant.clone() })?;
-                Ok(What::Suspended)
-            }
-        }
     }
 }

@@ -113,6 +113,10 @@ impl Model {
                     }
                 }
                 self.links.remove(&org);
+                // Nobody comes back to life by unlinking.
+                for ((_, user), rests) in self.manual.iter_mut().filter(|((o, _), _)| *o == org) {
+                    *rests |= self.users.get(user) == Some(&false);
+                }
             }
             Step::SetName(org, name) => {
                 self.links.insert(org, name);
