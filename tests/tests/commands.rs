@@ -6,8 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Client, Server, run};
-use serde_json::json;
+use scim_tests::{Client, Person, Server, run, run_with};
+use serde_json::{Value, json};
 
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(arguments);
@@ -123,7 +123,53 @@ fn json_logs_are_one_object_a_line() {
     let server = Server::with(&["--log-format", "json"]);
     server.provisioner().get("/Users").is(200);
     let line = server.log().lines().find(|l| l.contains("/scim/v2/Users")).unwrap().to_owned();
-    let object: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let object: Value = serde_json::from_str(&line).unwrap();
     assert_eq!((object["status"].clone(), object["method"].clone()), (json!(200), json!("GET")));
     assert!(object["ms"].is_number() && object["org"].as_str().unwrap().starts_with("org_"));
+}
+
+#[test]
+fn an_owner_made_by_a_command_gets_a_password_and_signs_in() {
+    let server = Server::start();
+    let url = server.url();
+    let olga = "olga@example.com";
+    let org = server.command(&["org", "create", "--name", "Berlin", "--owner", olga, "-o", "json"]);
+    let org = org["id"].as_str().unwrap();
+    let shown = server.command(&["account", "show", "OLGA@example.com", "-o", "json"]);
+    assert_eq!((&shown["email"], &shown["has_password"]), (&json!(olga), &json!(false)));
+    assert_eq!(shown["memberships"][0]["organization"], org);
+    // Who tries to make the account hears what to do with the one that there is.
+    let (code, text) = error(&["account", "create", olga, "--database-url", &url]);
+    assert_eq!(code, Some(1));
+    let command = format!("scim-server account set-password {olga}");
+    assert!(text.contains("email_taken") && text.contains(&command), "{text}");
+    let set = |who: &str, password: &str| {
+        run_with(
+            &["account", "set-password", who, "--password", "-", "--database-url", &url],
+            password,
+        )
+    };
+    let done = set(olga, "correct horse battery\n");
+    assert!(done.status.success(), "{done:?}");
+    let session = Person::sign_in(&server, olga);
+    assert_eq!(session.member(org, olga)["role"], "owner");
+    // Another one ends what was signed in with the first; an account is found by its id, too.
+    let id = shown["id"].as_str().unwrap();
+    assert!(set(id, "another horse battery").status.success());
+    session.get("/accounts/me").problem(401, "unauthorized");
+    for (who, password, expected) in [
+        (olga, "short", "12 characters"),
+        (olga, "", "no password on standard input"),
+        ("nobody@example.com", "correct horse battery", "scim-server account create"),
+    ] {
+        let refused = set(who, password);
+        let text = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && text.contains(expected), "{text}");
+    }
+    let all = server.command(&["account", "list", "-o", "json"]);
+    let emails: Vec<&Value> = all.as_array().unwrap().iter().map(|a| &a["email"]).collect();
+    assert_eq!(emails, [olga]);
+    let table = run(&["account", "list", "--database-url", &url]);
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("owner of \"Berlin\"") && !table.contains('{'), "{table}");
 }

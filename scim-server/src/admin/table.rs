@@ -37,6 +37,9 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             .takes::<NewAccount>()
             .gives::<AccountView>()
             .before(accounts::hash_password),
+        e(("GET", "/accounts"), ("listAccounts", "List the accounts"), Operator, accounts::list)
+            .lists::<AccountView>()
+            .filters(&[("email", "The account that is known by this address")]),
         e(
             ("GET", "/accounts/{account}"),
             ("getAccount", "Read an account; `me` is the caller's"),
