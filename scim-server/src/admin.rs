@@ -39,7 +39,7 @@ use serde_json::Value;
 use crate::dns::SharedVerifier;
 use crate::store::DieselStore;
 use call::{Call, Incoming, Reply};
-use endpoint::{Access, Endpoint};
+use endpoint::{Access, Endpoint, Fresh};
 
 /// The administrative API over a store.
 pub struct Api {
@@ -181,7 +181,7 @@ impl Api {
             query: &query,
             body: &body,
         };
-        if endpoint.fresh {
+        if endpoint.fresh == Fresh::Always {
             person.require_fresh(now)?;
         }
         let prepared = match endpoint.before {

@@ -26,6 +26,17 @@ pub(super) enum Access {
     Organization(Role),
 }
 
+/// Whether a session has to be of the last minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fresh {
+    /// Any session does.
+    No,
+    /// What the endpoint does could lock others out, or let somebody in for good.
+    Always,
+    /// To make owners and admins, to change and to remove them; the endpoint itself looks whether it does.
+    OverAdministrators,
+}
+
 /// A type of the OpenAPI document.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
@@ -59,8 +70,8 @@ pub(super) struct Endpoint {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
     pub(super) access: Access,
-    /// Takes a sign-in of the last minutes.
-    pub(super) fresh: bool,
+    /// Whether it takes a sign-in of the last minutes.
+    pub(super) fresh: Fresh,
     /// Moves people: tells its effects, and takes `dry_run`.
     pub(super) moves: bool,
     /// Parameters of the query besides those of lists and dry runs: name and meaning.
@@ -89,7 +100,7 @@ impl Endpoint {
             name,
             summary,
             access,
-            fresh: false,
+            fresh: Fresh::No,
             moves: false,
             filters: &[],
             input: None,
@@ -113,7 +124,11 @@ impl Endpoint {
     }
 
     pub(super) fn fresh(self) -> Self {
-        Self { fresh: true, ..self }
+        Self { fresh: Fresh::Always, ..self }
+    }
+
+    pub(super) fn fresh_over_administrators(self) -> Self {
+        Self { fresh: Fresh::OverAdministrators, ..self }
     }
 
     pub(super) fn moves(self) -> Self {

@@ -145,7 +145,19 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
     Reply::ok(&shown(call, &account)?)
 }
 
-/// Only owners make owners, and change them.
+/// Whoever makes, changes or removes an owner or admin has signed in just now; and only owners do that with
+/// owners.
+fn require_authority(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    roles: &[Role],
+) -> Result<()> {
+    if roles.iter().any(|role| *role > Role::Member) {
+        call.person.require_fresh(call.cause.now)?;
+    }
+    if roles.contains(&Role::Owner) { require_owner(call, organization) } else { Ok(()) }
+}
+
 fn require_owner(call: &mut Call<'_, '_>, organization: &Organization) -> Result<()> {
     let Some(caller) = call.person.account() else { return Ok(()) };
     if call.tx.role(&organization.id, caller)? == Some(Role::Owner) {
@@ -159,11 +171,11 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewMember = call.input()?;
     let organization = call.organization()?;
     let role = role(&organization, new.role.as_deref().unwrap_or("member"))?;
-    if role == Role::Owner {
-        require_owner(call, &organization)?;
-    }
     let address = email(&new.email)?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
+    // Somebody who comes back may have been more than is given now.
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before, role])?;
     let how = (Source::Manual, role);
     let movements = people::add(call.tx, &organization, &account, how, call.incoming.cause)?;
     call.moved(movements);
@@ -174,10 +186,8 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
     let change: RoleChange = call.input()?;
     let (organization, account) = (call.organization()?, call.id("account")?);
     let role = role(&organization, &change.role)?;
-    let is_owner = call.tx.role(&organization.id, &account)? == Some(Role::Owner);
-    if role == Role::Owner || is_owner {
-        require_owner(call, &organization)?;
-    }
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before, role])?;
     let movements = people::set_role(call.tx, &organization, &account, role, call.incoming.cause)?;
     call.moved(movements);
     Reply::ok(&shown(call, &account)?)
@@ -185,9 +195,8 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
 
 pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (organization, account) = (call.organization()?, call.id("account")?);
-    if call.tx.role(&organization.id, &account)? == Some(Role::Owner) {
-        require_owner(call, &organization)?;
-    }
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before])?;
     let movements = people::remove(call.tx, &organization, &account, call.incoming.cause)?;
     call.moved(movements);
     Ok(Reply::nothing())
