@@ -196,7 +196,7 @@ impl Cli {
             }
             Some(command) => command,
         };
-        let config = Config::new(&common, Serving::default())?;
+        let config = Config::new(&common, serving)?;
         match command {
             Command::Serve(_) => {}
             Command::Migrate => directory::migrate(&config)?,

@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Client, Person, Server, run, run_with};
+use scim_tests::{Client, Person, Server, oidc, run, run_with};
 use serde_json::{Value, json};
 
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
@@ -172,4 +172,36 @@ fn an_owner_made_by_a_command_gets_a_password_and_signs_in() {
     let table = run(&["account", "list", "--database-url", &url]);
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
     assert!(table.contains("owner of \"Berlin\"") && !table.contains('{'), "{table}");
+}
+
+#[test]
+fn sso_shows_where_the_server_is_reached_or_says_that_nobody_told() {
+    let server = Server::start();
+    let org = server.command(&["org", "create", "--name", "HQ", "--admin", "-o", "json"]);
+    let org = org["id"].as_str().unwrap();
+    let file = server.folder().join("sso.json");
+    std::fs::write(&file, oidc().to_string()).unwrap();
+    let url = server.url();
+    let file = file.to_str().unwrap();
+    let set = ["sso", "set", "--org", org, "--file", file, "-o", "json", "--database-url", &url];
+    let show = ["sso", "show", "--org", org, "-o", "json", "--database-url", &url];
+    for (command, place) in [(&set[..], ""), (&show[..], "/own")] {
+        let told = run(&[command, &["--public-url", "https://scim.example.com/"]].concat());
+        let shown: Value = serde_json::from_slice(&told.stdout).unwrap();
+        let provider = shown.pointer(&format!("{place}/service_provider")).unwrap();
+        let at = format!("https://scim.example.com/sso/{org}");
+        assert_eq!(provider["entity_id"], at);
+        assert_eq!(provider["acs_url"], format!("{at}/acs"));
+        assert_eq!(provider["redirect_uri"], format!("{at}/callback"));
+        let untold = run(command);
+        let shown: Value = serde_json::from_slice(&untold.stdout).unwrap();
+        assert_eq!(shown.pointer(&format!("{place}/service_provider")), Some(&Value::Null));
+        let hint = String::from_utf8_lossy(&untold.stderr).into_owned();
+        assert!(hint.contains("--public-url") && untold.status.success(), "{hint}");
+    }
+    // Without settings of its own there are still those that count.
+    let bare = server.command(&["org", "create", "--name", "Bare", "-o", "json"]);
+    let bare =
+        server.command(&["sso", "show", "--org", bare["id"].as_str().unwrap(), "-o", "json"]);
+    assert_eq!((&bare["own"], &bare["effective"]["ignored_own"]), (&Value::Null, &json!(false)));
 }

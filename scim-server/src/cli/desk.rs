@@ -6,9 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
+use scim_core::{Error, Kind};
 use serde_json::{Map, Value};
 
 use super::output::{Format, Output, text};
+use crate::admin::Request;
 use crate::config::Config;
 use crate::serve;
 
@@ -26,11 +28,32 @@ pub(super) struct Plan {
 }
 
 /// The administrative API, as the operator.
-pub(super) struct Desk(serve::Opened);
+pub(super) struct Desk {
+    opened: serve::Opened,
+    /// Where the server is reached, if that is said.
+    pub(super) public_url: Option<String>,
+}
 
 impl Desk {
     pub(super) fn open(config: &Config) -> Result<Self> {
-        Ok(Self(serve::open(config)?))
+        Ok(Self { opened: serve::open(config)?, public_url: config.public_url.clone() })
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Option<&Value>,
+    ) -> scim_core::Result<Value> {
+        self.opened.api.operate(Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+            base_url: self.public_url.clone().unwrap_or_default(),
+            ..Request::default()
+        })
     }
 
     pub(super) fn call(
@@ -40,17 +63,19 @@ impl Desk {
         query: &str,
         body: Option<&Value>,
     ) -> Result<Value> {
-        let done = self.0.api.operate(method, path, query, body);
-        done.map_err(|error| match (error.code(), std::error::Error::source(&error)) {
-            // There is no log to look into: what went wrong inside is told here.
-            (_, Some(source)) => anyhow!("{source}"),
-            (Some(code), None) => anyhow!("{} ({code})", error.detail()),
-            (None, None) => anyhow!("{}", error.detail()),
-        })
+        self.ask(method, path, query, body).map_err(told)
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value> {
         self.call("GET", path, "", None)
+    }
+
+    /// What a path names, if there is something.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.ask("GET", path, "", None) {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            found => found.map(Some).map_err(told),
+        }
     }
 
     /// All entries of a list.
@@ -159,6 +184,16 @@ impl Desk {
             |claim: &&Value| [text(claim, "/domain"), text(claim, "/id")].contains(&Some(domain));
         let found = claims.iter().find(is).and_then(|claim| text(claim, "/id"));
         found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}"))
+    }
+}
+
+/// An error of the API, for whoever typed the command.
+fn told(error: Error) -> anyhow::Error {
+    match (error.code(), std::error::Error::source(&error)) {
+        // There is no log to look into: what went wrong inside is told here.
+        (_, Some(source)) => anyhow!("{source}"),
+        (Some(code), None) => anyhow!("{} ({code})", error.detail()),
+        (None, None) => anyhow!("{}", error.detail()),
     }
 }
 

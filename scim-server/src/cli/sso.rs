@@ -54,7 +54,8 @@ impl Sso {
             Self::Show { org, output } => {
                 let effective = desk.get(&path(&["organizations", &org, "sso", "effective"]))?;
                 // Without settings of its own there are still those that count.
-                let own = desk.get(&path(&["organizations", &org, "sso"])).unwrap_or(Value::Null);
+                let own = desk.find(&path(&["organizations", &org, "sso"]))?;
+                let own = own.map(|own| reachable(&desk, own));
                 desk.show(output, &json!({"own": own, "effective": effective}))
             }
             Self::Set { org, file, output } => {
@@ -67,7 +68,8 @@ impl Sso {
                 let body: Value =
                     serde_json::from_str(&text).context("the settings are not JSON")?;
                 let path = path(&["organizations", &org, "sso"]);
-                desk.show(output, &desk.call("PUT", &path, "", Some(&body))?)
+                let stored = desk.call("PUT", &path, "", Some(&body))?;
+                desk.show(output, &reachable(&desk, stored))
             }
             Self::Remove { org } => {
                 desk.call("DELETE", &path(&["organizations", &org, "sso"]), "", None)?;
@@ -80,4 +82,19 @@ impl Sso {
             }
         }
     }
+}
+
+/// Settings with what the identity provider needs to know, or a word about what is missing for that.
+fn reachable(desk: &Desk, mut settings: Value) -> Value {
+    if desk.public_url.is_none() {
+        if let Some(relative) = settings.get_mut("service_provider") {
+            relative.take();
+        }
+        eprintln!(
+            "What the identity provider needs to know (entity id, assertion consumer service, redirect URI) \
+             begins with the URL that the server is reached by: repeat this with --public-url \
+             https://scim.example.com, or set SCIM_PUBLIC_URL."
+        );
+    }
+    settings
 }
