@@ -178,6 +178,14 @@ struct Export {
     output: Option<PathBuf>,
 }
 
+impl Command {
+    /// Whether it makes sense without a database, and makes one then. All others would find nothing in it:
+    /// where there is none, its name is mistyped.
+    const fn may_begin(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Migrate | Self::Org(org::Org::Create { .. }))
+    }
+}
+
 impl Cli {
     /// Does what it says. What it gives is the exit code: 0, or 3 for a plan that has changes.
     ///
@@ -196,7 +204,8 @@ impl Cli {
             }
             Some(command) => command,
         };
-        let config = Config::new(&common, serving)?;
+        let mut config = Config::new(&common, serving)?;
+        config.store.create = command.may_begin();
         match command {
             Command::Serve(_) => {}
             Command::Migrate => directory::migrate(&config)?,

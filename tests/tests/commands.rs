@@ -205,3 +205,76 @@ fn sso_shows_where_the_server_is_reached_or_says_that_nobody_told() {
         server.command(&["sso", "show", "--org", bare["id"].as_str().unwrap(), "-o", "json"]);
     assert_eq!((&bare["own"], &bare["effective"]["ignored_own"]), (&Value::Null, &json!(false)));
 }
+
+#[test]
+fn a_mistyped_database_is_not_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let typo = folder.path().join("typo.db");
+    let url = format!("sqlite:{}", typo.display());
+    let file = folder.path().join("people.jsonl");
+    std::fs::write(&file, "{}").unwrap();
+    let copy = format!("sqlite:{}", folder.path().join("copy.db").display());
+    for arguments in [
+        vec!["org", "list"],
+        vec!["org", "show", "org_x"],
+        vec!["org", "delete", "org_x"],
+        vec!["token", "create", "--org", "org_x"],
+        vec!["account", "create", "ann@example.com"],
+        vec!["operator", "create-token"],
+        vec!["owner", "recover", "--org", "org_x", "ann@example.com"],
+        vec!["explain", "--org", "org_x", "ann@example.com"],
+        vec!["audit", "export", "--org", "org_x"],
+        vec!["export", "--org", "org_x"],
+        vec!["import", "--org", "org_x", file.to_str().unwrap()],
+        vec!["copy", "--from", &url, "--to", &copy],
+    ] {
+        let (code, text) = error(&[&arguments[..], &["--database-url", &url]].concat());
+        assert_eq!(code, Some(1), "{arguments:?}: {text}");
+        assert_eq!(text.lines().count(), 1, "{arguments:?}: {text}");
+        assert!(text.contains("isn't there") && text.contains(&url), "{arguments:?}: {text}");
+        assert!(!typo.exists(), "{arguments:?}");
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "only people.jsonl");
+    for arguments in [vec!["migrate"], vec!["org", "create", "--name", "A"]] {
+        let made = folder.path().join(arguments[0]);
+        let url = format!("sqlite:{}", made.display());
+        assert!(run(&[&arguments[..], &["--database-url", &url]].concat()).status.success());
+        assert!(made.exists());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_that_it_makes_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let url = |name: &str| format!("sqlite:{}", at(name).display());
+    let database = std::sync::Arc::new(scim_tests::Database::fresh_sqlite());
+    let server = Server::on(std::sync::Arc::clone(&database), &[], &[]);
+    server.provisioner().post("/Users", &json!({"userName": "ann"})).is(201);
+    let served = database.url().strip_prefix("sqlite:").unwrap();
+    let org = server.first_organization();
+    let (export, audit) = (at("all.jsonl"), at("audit.csv"));
+    for arguments in [
+        vec!["copy", "--from", database.url(), "--to", &url("copy.db")],
+        vec!["export", "--org", &org, "-o", export.to_str().unwrap()],
+        vec!["audit", "export", "--org", &org, "--file", audit.to_str().unwrap()],
+    ] {
+        let done = run(&[&arguments[..], &["--database-url", database.url()]].concat());
+        assert!(done.status.success(), "{done:?}");
+    }
+    let wal = format!("{served}-wal");
+    let made = [
+        served.into(),
+        wal.into(),
+        format!("{served}-shm").into(),
+        at("copy.db"),
+        export.clone(),
+        audit.clone(),
+    ];
+    for file in made {
+        let mode = std::fs::metadata(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+        assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{}", file.display());
+    }
+}

@@ -1,6 +1,5 @@
 //! `audit export`
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::desk::Desk;
 use crate::config::Config;
+use crate::private_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -47,7 +47,7 @@ impl Audit {
         let mut writer: Box<dyn Write> = match &file {
             None => Box::new(std::io::stdout().lock()),
             Some(file) => {
-                let made = File::create(file);
+                let made = private_file::rewrite(file);
                 let made = made.with_context(|| format!("{} can't be written", file.display()))?;
                 Box::new(BufWriter::new(made))
             }

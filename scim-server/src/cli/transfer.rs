@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::directory::known;
 use super::{Export, Import};
 use crate::config::Config;
+use crate::private_file;
 use crate::serve::{self, Opened};
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -190,7 +191,7 @@ pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
     let mut out: Box<dyn Write> = match &export.output {
         None => Box::new(BufWriter::new(std::io::stdout())),
         Some(path) => {
-            let file = File::create(path)
+            let file = private_file::rewrite(path)
                 .with_context(|| format!("{} can't be written", path.display()))?;
             Box::new(BufWriter::new(file))
         }
