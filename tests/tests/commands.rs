@@ -6,7 +6,7 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Client, Person, Server, oidc, run, run_with};
+use scim_tests::{Client, Person, Server, oidc, run, run_with, saml};
 use serde_json::{Value, json};
 
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
@@ -101,7 +101,7 @@ fn an_export_can_be_imported() {
     let file = folder.join("all.jsonl");
     let out = file.to_str().unwrap();
     assert!(
-        run(&["export", "--org", &organization, "--database-url", &url, "-o", out])
+        run(&["export", "--org", &organization, "--database-url", &url, "--file", out])
             .status
             .success()
     );
@@ -159,7 +159,7 @@ fn an_owner_made_by_a_command_gets_a_password_and_signs_in() {
     session.get("/accounts/me").problem(401, "unauthorized");
     for (who, password, expected) in [
         (olga, "short", "12 characters"),
-        (olga, "", "no password on standard input"),
+        (olga, "", "standard input is empty"),
         ("nobody@example.com", "correct horse battery", "scim-server account create"),
     ] {
         let refused = set(who, password);
@@ -258,7 +258,7 @@ fn files_that_it_makes_are_for_their_owner_alone() {
     let (export, audit) = (at("all.jsonl"), at("audit.csv"));
     for arguments in [
         vec!["copy", "--from", database.url(), "--to", &url("copy.db")],
-        vec!["export", "--org", &org, "-o", export.to_str().unwrap()],
+        vec!["export", "--org", &org, "--file", export.to_str().unwrap()],
         vec!["audit", "export", "--org", &org, "--file", audit.to_str().unwrap()],
     ] {
         let done = run(&[&arguments[..], &["--database-url", database.url()]].concat());
@@ -277,4 +277,109 @@ fn files_that_it_makes_are_for_their_owner_alone() {
         let mode = std::fs::metadata(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{}", file.display());
     }
+}
+
+#[test]
+fn what_is_not_understood_ends_with_2_and_shows_no_secret() {
+    let server = Server::start();
+    let org = server.first_organization();
+    let url = server.url();
+    for (arguments, expected) in [
+        (vec!["member", "add", "--org", &org, "ann@example.com", "--role", "boss"], "boss"),
+        (vec!["member", "role", "--org", &org, "ann@example.com", "boss"], "boss"),
+        (vec!["org", "create", "--name", "A", "--plan", "gold"], "gold"),
+        (vec!["org", "create", "--name", "A", "--domains", "some"], "some"),
+        (vec!["token", "create", "--org", &org, "--user", "no id/"], "no id/"),
+        (vec!["org", "link", &org, "--code", "canary"], "standard input"),
+        (vec!["account", "create", "a@x.org", "--password", "canary"], "standard input"),
+        (vec!["account", "set-password", "a@x.org", "--password", "canary"], "standard input"),
+    ] {
+        let (code, text) = error(&[&arguments[..], &["--database-url", &url]].concat());
+        assert_eq!(code, Some(2), "{arguments:?}: {text}");
+        assert!(text.contains(expected) && !text.contains("canary"), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn every_command_speaks_json() {
+    let server = Server::start();
+    let org = server.command(&["org", "create", "--name", "HQ", "-o", "json"]);
+    let org = org["id"].as_str().unwrap().to_owned();
+    let url = server.url();
+    let at = |name: &str| server.folder().join(name).to_str().unwrap().to_owned();
+    let (sso, users, log) = (at("sso.json"), at("users.jsonl"), at("audit.csv"));
+    let mut disabled = oidc();
+    disabled["enabled"] = false.into();
+    std::fs::write(&sso, disabled.to_string()).unwrap();
+    let first = server.first_organization();
+    let json = |arguments: &[&str]| {
+        let done = run(&[arguments, &["-o", "json", "--database-url", &url]].concat());
+        assert!(done.status.success(), "{arguments:?}: {done:?}");
+        serde_json::from_slice::<Value>(&done.stdout)
+            .unwrap_or_else(|e| panic!("{arguments:?}: {e}"))
+    };
+    let id = |made: Value| made["id"].as_str().unwrap().to_owned();
+    json(&["sso", "set", "--org", &org, "--file", &sso]);
+    assert_eq!(json(&["sso", "remove", "--org", &org])["removed"], org.as_str());
+    let token = id(json(&["token", "create", "--org", &org]));
+    assert_eq!(json(&["token", "revoke", "--org", &org, &token])["revoked"], token.as_str());
+    let token = id(json(&["operator", "create-token"]));
+    assert_eq!(json(&["operator", "revoke-token", &token])["revoked"], token.as_str());
+    server.provisioner().post("/Users", &json!({"userName": "ann"})).is(201);
+    let exported = json(&["export", "--org", &first, "--file", &users]);
+    assert_eq!(exported, json!({"written": 1, "file": users}));
+    assert_eq!(std::fs::read_to_string(&users).unwrap().lines().count(), 1);
+    let imported = json(&["import", "--org", &first, &users]);
+    assert_eq!(imported, json!({"created": 0, "updated": 1, "failed": 0}));
+    let audit = json(&["audit", "export", "--org", &org, "--format", "csv", "--file", &log]);
+    let rows = std::fs::read_to_string(&log).unwrap().lines().count() - 1;
+    assert_eq!(audit, json!({"written": rows, "file": log}));
+    assert!(json(&["migrate"])["database"].as_str().is_some());
+    // Without a file the data is what is printed, and nothing else.
+    let printed = run(&["audit", "export", "--org", &org, "-o", "json", "--database-url", &url]);
+    let lines = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert!(lines.lines().all(|line| line.starts_with("{\"id\":")), "{lines}");
+    let told: Value = serde_json::from_slice(&printed.stderr).unwrap();
+    assert_eq!(told["written"], lines.lines().count());
+}
+
+#[test]
+fn tables_are_for_reading() {
+    let server = Server::start();
+    let operator = server.operator();
+    let org = operator.organization("Büro 東京", json!({}));
+    operator.put(&format!("/organizations/{org}/sso"), saml()).is(200);
+    let url = server.url();
+    let table = |arguments: &[&str]| {
+        let done = run(&[arguments, &["--database-url", &url]].concat());
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    // A certificate by what tells it from others, not by what it is.
+    let shown = table(&["sso", "show", "--org", &org]);
+    for wanted in ["subject", "not_after", "fingerprint", "own.issuer", "effective.sso.issuer"] {
+        assert!(shown.lines().any(|line| line.contains(wanted)), "{wanted} in\n{shown}");
+    }
+    assert!(!shown.contains("-----BEGIN") && !shown.contains(['{', '[', '\u{1b}']), "{shown}");
+    // Columns stand below each other, however wide the letters are; lines don't end in blanks.
+    let listed = table(&["org", "list"]);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    assert!(lines[0].starts_with("id "), "{listed}");
+    assert!(lines.iter().all(|line| *line == line.trim_end()), "{listed}");
+    let width =
+        |text: &str| text.chars().map(|c| if c > '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
+    let kind = lines[0].find("kind").unwrap();
+    for line in &lines[1..] {
+        assert_eq!(width(&line[..line.find("regular").unwrap()]), kind, "{listed}");
+    }
+    assert_eq!(
+        table(&[
+            "link-code",
+            "list",
+            "--org",
+            &operator.organization("HQ", json!({"kind": "admin"}))
+        ]),
+        "None.\n"
+    );
 }

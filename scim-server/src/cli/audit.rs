@@ -8,6 +8,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::desk::Desk;
+use super::output::Output;
 use crate::config::Config;
 use crate::private_file;
 
@@ -24,6 +25,8 @@ pub(super) enum Audit {
         /// The file to write [default: standard output]
         #[arg(long)]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -40,7 +43,7 @@ const COLUMNS: [&str; 8] =
 
 impl Audit {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let Self::Export { org, format, file } = self;
+        let Self::Export { org, format, file, output } = self;
         let desk = Desk::open(config)?;
         let export = format!("/organizations/{org}/audit-exports");
         desk.call("POST", &export, "", Some(&json!({"format": format.word()})))?;
@@ -54,14 +57,17 @@ impl Audit {
         };
         let path = format!("/organizations/{org}/audit-events");
         let closed = "the export can't be written any further";
+        let mut written = 0;
         match format {
             Format::Ndjson => desk.each(&path, "&order=oldest", |event| {
+                written += 1;
                 writeln!(writer, "{event}").context(closed)
             })?,
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(&mut writer);
                 csv.write_record(COLUMNS)?;
                 desk.each(&path, "&order=oldest", |event| {
+                    written += 1;
                     csv.write_record(
                         COLUMNS.map(|column| cell(event.get(column).unwrap_or(&Value::Null))),
                     )
@@ -70,7 +76,11 @@ impl Audit {
                 csv.flush().context(closed)?;
             }
         }
-        writer.flush().context(closed)
+        writer.flush().context(closed)?;
+        drop(writer);
+        let told = json!({"written": written, "file": file});
+        output.done_beside(file.is_none(), &format!("{written} entries written"), &told);
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
+use super::output::Output;
 use crate::config::Config;
 use crate::store::{self, Options, Step};
 
@@ -15,6 +17,8 @@ pub(super) struct Copy {
     /// The empty database to copy to, or one that has a part of the same copy
     #[arg(long, value_name = "URL")]
     to: String,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Copy {
@@ -42,7 +46,10 @@ impl Copy {
                 Step::Copied(rows) | Step::Compared(rows) => bar.inc(rows),
             });
         bar.finish_and_clear();
-        println!("Copied {} rows; both databases have the same, to the last byte.", rows?);
+        let rows = rows?;
+        let sentence =
+            format!("Copied {rows} rows; both databases have the same, to the last byte.");
+        self.output.done(&sentence, &json!({"copied": rows}));
         Ok(())
     }
 }

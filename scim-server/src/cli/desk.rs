@@ -1,10 +1,9 @@
 //! [`Desk`]: the administrative API for whoever runs the server: the same endpoints, called in the same
-//! process as the operator. Secrets are read from standard input, never from arguments.
+//! process as the operator.
 
-use std::io::Read as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
 use scim_core::{Error, Kind};
 use serde_json::{Map, Value};
@@ -213,17 +212,4 @@ pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
         .collect()
-}
-
-/// A secret from standard input.
-pub(super) fn secret(argument: &str, name: &str) -> Result<String> {
-    if argument != "-" {
-        bail!("--{name} takes -, and the {name} on standard input: arguments are seen by others");
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("standard input can't be read")?;
-    match text.trim() {
-        "" => bail!("there is no {name} on standard input"),
-        text => Ok(text.to_owned()),
-    }
 }

@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use scim_core::org::Role;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Plan, encode, object, path, secret};
+use super::desk::{Desk, Plan, encode, object, path};
+use super::input::{Stdin, StdinOnly};
 use super::output::{Format, Output, text};
 use crate::config::Config;
 
@@ -29,7 +31,7 @@ pub(super) enum Member {
         email: String,
         /// member, admin or owner
         #[arg(long, default_value = "member")]
-        role: String,
+        role: Role,
         #[command(flatten)]
         plan: Plan,
     },
@@ -51,7 +53,7 @@ pub(super) enum Member {
         /// The person's address, or the account's id
         person: String,
         /// member, admin or owner
-        role: String,
+        role: Role,
         #[command(flatten)]
         plan: Plan,
     },
@@ -67,8 +69,8 @@ pub(super) enum Account {
         #[arg(long)]
         name: Option<String>,
         /// The password: - reads it from standard input
-        #[arg(long)]
-        password: Option<String>,
+        #[arg(long, value_name = "-", value_parser = StdinOnly)]
+        password: Option<Stdin>,
         #[command(flatten)]
         output: Output,
     },
@@ -89,8 +91,10 @@ pub(super) enum Account {
         /// The person's address, or the account's id
         person: String,
         /// The password: - reads it from standard input
-        #[arg(long)]
-        password: String,
+        #[arg(long, value_name = "-", value_parser = StdinOnly)]
+        password: Stdin,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -135,15 +139,18 @@ impl Member {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Add { org, email, role, plan } => {
-                let body = json!({"email": email, "role": role});
+                let body = json!({"email": email, "role": role.to_string()});
                 desk.change(plan, "POST", &path(&["organizations", &org, "members"]), Some(&body))
             }
             Self::Remove { org, person, plan } => {
                 desk.change(plan, "DELETE", &one(&org, &person)?, None)
             }
-            Self::Role { org, person, role, plan } => {
-                desk.change(plan, "PATCH", &one(&org, &person)?, Some(&json!({"role": role})))
-            }
+            Self::Role { org, person, role, plan } => desk.change(
+                plan,
+                "PATCH",
+                &one(&org, &person)?,
+                Some(&json!({"role": role.to_string()})),
+            ),
         }
     }
 }
@@ -169,8 +176,7 @@ impl Account {
         let desk = Desk::open(config)?;
         match self {
             Self::Create { email, name, password, output } => {
-                let password =
-                    password.map(|argument| secret(&argument, "password")).transpose()?;
+                let password = password.map(|stdin| stdin.read("password")).transpose()?;
                 let body = object([("email", Some(email)), ("name", name), ("password", password)]);
                 let mut made = desk.call("POST", "/accounts", "", Some(&body))?;
                 in_words(&mut made, output);
@@ -187,14 +193,15 @@ impl Account {
                 in_words(&mut account, output);
                 desk.show(output, &account)
             }
-            Self::SetPassword { person, password } => {
-                let password = json!({"password": secret(&password, "password")?});
+            Self::SetPassword { person, password, output } => {
+                let password = json!({"password": password.read("password")?});
                 let account = find(&desk, &person)?;
                 let id = text(&account, "/id").unwrap_or_default();
                 desk.call("PUT", &path(&["accounts", id, "password"]), "", Some(&password))?;
-                println!(
-                    "Set the password of {person}. Its sessions and personal tokens have ended."
+                let sentence = format!(
+                    "Set the password of {person}; what was signed in with it is signed out."
                 );
+                output.done(&sentence, &json!({"id": id, "has_password": true}));
                 Ok(ExitCode::SUCCESS)
             }
         }

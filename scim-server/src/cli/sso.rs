@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, encode, path, secret};
+use super::desk::{Desk, encode, path};
+use super::input::Stdin;
 use super::output::Output;
 use crate::config::Config;
 
@@ -37,6 +38,8 @@ pub(super) enum Sso {
         /// The organization's id
         #[arg(long)]
         org: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Tell how somebody signs in
     Resolve {
@@ -60,7 +63,7 @@ impl Sso {
             }
             Self::Set { org, file, output } => {
                 let text = if file.as_os_str() == "-" {
-                    secret("-", "settings")?
+                    Stdin.read("settings")?
                 } else {
                     std::fs::read_to_string(&file)
                         .with_context(|| format!("{} can't be read", file.display()))?
@@ -71,9 +74,10 @@ impl Sso {
                 let stored = desk.call("PUT", &path, "", Some(&body))?;
                 desk.show(output, &reachable(&desk, stored))
             }
-            Self::Remove { org } => {
+            Self::Remove { org, output } => {
                 desk.call("DELETE", &path(&["organizations", &org, "sso"]), "", None)?;
-                println!("Removed the single sign-on settings of {org}.");
+                let sentence = format!("Removed the single sign-on settings of {org}.");
+                output.done(&sentence, &json!({"removed": org}));
                 Ok(ExitCode::SUCCESS)
             }
             Self::Resolve { email, output } => {

@@ -86,7 +86,9 @@ pub(super) fn import(config: &Config, import: &Import) -> Result<()> {
     }
     bar.finish_and_clear();
     let Tally { created, updated, failed, .. } = tally;
-    println!("{created} created, {updated} updated, {failed} failed");
+    let sentence = format!("{created} created, {updated} updated, {failed} failed");
+    let told = json!({"created": created, "updated": updated, "failed": failed});
+    import.output.done(&sentence, &told);
     if failed > 0 {
         bail!("{failed} lines were not brought in");
     }
@@ -188,7 +190,7 @@ fn refused(answer: &Value) -> anyhow::Error {
 
 pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
     let client = Client::new(config, &export.org, "export")?;
-    let mut out: Box<dyn Write> = match &export.output {
+    let mut out: Box<dyn Write> = match &export.file {
         None => Box::new(BufWriter::new(std::io::stdout())),
         Some(path) => {
             let file = private_file::rewrite(path)
@@ -224,7 +226,10 @@ pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
         }
     }
     out.flush().context("the end of the file could not be written")?;
-    eprintln!("{written} resources written");
+    drop(out);
+    let told = json!({"written": written, "file": export.file});
+    let (printed, sentence) = (export.file.is_none(), format!("{written} resources written"));
+    export.output.done_beside(printed, &sentence, &told);
     Ok(())
 }
 
