@@ -18,6 +18,7 @@ fn error(arguments: &[&str]) -> (Option<i32>, String) {
 fn the_first_start_prints_what_works_and_the_second_no_secret() {
     let mut server = Server::start();
     assert!(server.welcome.contains("curl -s ") && server.welcome.contains(&server.base()));
+    assert!(server.welcome.contains("since you run this server"), "{}", server.welcome);
     server.provisioner().post("/Users", &json!({"userName": "ann"})).is(201);
     server.stop();
     server.restart();
@@ -158,7 +159,7 @@ fn an_owner_made_by_a_command_gets_a_password_and_signs_in() {
     assert!(set(id, "another horse battery").status.success());
     session.get("/accounts/me").problem(401, "unauthorized");
     for (who, password, expected) in [
-        (olga, "short", "12 characters"),
+        (olga, "short", "12 to 1024 characters"),
         (olga, "", "standard input is empty"),
         ("nobody@example.com", "correct horse battery", "scim-server account create"),
     ] {
@@ -382,4 +383,32 @@ fn tables_are_for_reading() {
         ]),
         "None.\n"
     );
+}
+
+#[test]
+fn what_is_said_tells_what_to_do_next() {
+    let server = Server::with(&["--dns-server", "127.0.0.1:1"]);
+    let url = server.url();
+    let made = ["org", "create", "--name", "HQ", "--admin", "--owner", "olga@example.com"];
+    let made = server.command(&[&made[..], &["-o", "json"]].concat());
+    let hq = made["id"].as_str().unwrap();
+    let next = |arguments: &[&str], expected: &str| {
+        let dns = ["--dns-server", "127.0.0.1:1"];
+        let done = run(&[arguments, &dns, &["--database-url", &url]].concat());
+        let told = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(told.contains(expected), "{arguments:?}: {told}");
+        assert!(!told.contains("for you to see"), "nothing is hidden from the operator: {told}");
+    };
+    next(&["org", "show", "org_typo"], "scim-server org list");
+    next(&["member", "remove", "--org", hq, "who@x.org"], "scim-server member list");
+    next(&["domain", "add", "--org", hq, "hq.example"], "scim-server domain verify --org");
+    next(&["domain", "verify", "--org", hq, "hq.example"], "try again in some minutes");
+    next(&["domain", "verify", "--org", hq, "no.example"], "scim-server domain list");
+    next(&["link-code", "issue", "--org", hq], "scim-server org link");
+    next(&["scim-name", "set", hq, "X"], "scim-server org link");
+    next(&["account", "show", "who@x.org"], "scim-server account create");
+    next(&["owner", "recover", "--org", hq, "who@x.org"], "scim-server account create");
+    next(&["operator", "revoke-token", "x"], "scim-server operator list-tokens");
+    next(&["token", "create", "--org", "org_typo"], "scim-server org list");
+    next(&["sso", "remove", "--org", hq], "store some first");
 }

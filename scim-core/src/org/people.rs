@@ -514,7 +514,8 @@ pub(super) fn settle_all<R: Records>(
 }
 
 fn no_member() -> Error {
-    Error::not_found("The organization has no such member").with_code("not_a_member")
+    Error::not_found("The organization has no such member; its list of members has their ids")
+        .with_code("not_a_member")
 }
 
 /// Whether a person may sign in: the directory that decides about the account has not set it aside.

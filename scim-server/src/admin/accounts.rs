@@ -59,7 +59,7 @@ pub(super) fn hash_password(incoming: &Incoming<'_>) -> Result<Value> {
         return Ok(Value::Null);
     };
     if !(12..=1_024).contains(&password.chars().count()) {
-        let detail = "A password has at least 12 characters";
+        let detail = "A password must have 12 to 1024 characters";
         return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_password"));
     }
     Ok(json!(incoming.api.env.passwords.hash(password)?))
@@ -127,7 +127,8 @@ pub(super) fn set_password(call: &mut Call<'_, '_>) -> Result<Reply> {
 fn wrong() -> Error {
     Error::new(
         Kind::Unauthorized,
-        "The address or the password is wrong, or the account may not sign in",
+        "The address or the password is wrong, or the account may not sign in; check both, or have whoever runs \
+         the server set a new password",
     )
     .with_code("sign_in_failed")
 }
@@ -207,7 +208,7 @@ pub(super) fn create_token(call: &mut Call<'_, '_>) -> Result<Reply> {
     let account = account(call)?;
     let days = new.expires_in_days.unwrap_or(90);
     if !(1..=365).contains(&days) {
-        return Err(bad("invalid_value", "expires_in_days is a number from 1 to 365".into()));
+        return Err(bad("invalid_value", "expires_in_days must be a number from 1 to 365".into()));
     }
     let now = call.cause.now;
     if call.tx.credentials(CredentialKind::Personal, Some(&account.id), now)?.len() >= MOST_TOKENS {

@@ -163,14 +163,19 @@ impl Endpoint {
                     && matches!(name.as_str(), "cursor" | "limit"))
                 || (self.moves && name == "dry_run");
             if !known {
-                let detail = format!("The parameter \"{name}\" is not one of this endpoint");
+                let detail = format!(
+                    "The parameter \"{name}\" is not one of this endpoint; /api/v1/openapi.json has them"
+                );
                 return Err(bad("unknown_parameter", detail));
             }
             if name == "dry_run" && !matches!(value.as_str(), "true" | "false") {
-                return Err(bad("invalid_parameter", "dry_run is true or false".into()));
+                return Err(bad("invalid_parameter", "dry_run must be true or false".into()));
             }
             if query.insert(name.clone(), value).is_some() {
-                return Err(bad("invalid_parameter", format!("\"{name}\" is given twice")));
+                return Err(bad(
+                    "invalid_parameter",
+                    format!("The parameter \"{name}\" is given twice; give it once"),
+                ));
             }
         }
         Ok(query)
@@ -183,7 +188,7 @@ impl Endpoint {
             return if blank {
                 Ok(Value::Null)
             } else {
-                Err(bad("invalid_body", "This request has no body".into()))
+                Err(bad("invalid_body", "This request takes no body; leave it out".into()))
             };
         }
         if let Some(content_type) = &request.content_type {
@@ -206,7 +211,12 @@ pub(super) fn bad(code: &'static str, detail: String) -> Error {
 
 /// Decodes percent-encoding; in a query a plus is a space.
 pub(super) fn decode(text: &str, query: bool) -> Result<String> {
-    let wrong = || bad("invalid_encoding", "The URL is not percent-encoded UTF-8".into());
+    let wrong = || {
+        bad(
+            "invalid_encoding",
+            "The URL is not percent-encoded UTF-8; encode each part of it".into(),
+        )
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -23,9 +23,9 @@ fn role(organization: &Organization, text: &str) -> Result<Role> {
     text.parse().map_err(|_| {
         if organization.is_admin() && text == "billing_admin" {
             return Refusal::NotAvailableInAdminOrg
-                .because("An Admin Organization has no billing, so no billing admins");
+                .because("An Admin Organization has no billing, so no billing admins; choose owner, admin or member");
         }
-        Refusal::InvalidRole.because("A role is owner, admin or member")
+        Refusal::InvalidRole.because("There is no such role; choose owner, admin or member")
     })
 }
 
@@ -103,14 +103,14 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let (source, state) = (call.filter("source"), call.filter("state"));
     if let Some(state) = state.filter(|state| !matches!(*state, "active" | "suspended")) {
-        let detail = format!("state is active or suspended, not \"{state}\"");
+        let detail = format!("state must be active or suspended, not \"{state}\"");
         return Err(bad("invalid_parameter", detail));
     }
     let derived = ["directory", "group"];
     let unknown = |word: &&str| Source::stored(word).is_none() && !derived.contains(word);
     if let Some(source) = source.filter(unknown) {
         let detail = format!(
-            "source is creator, manual, invite, jit, owner_protected, directory or group, not \"{source}\""
+            "source must be creator, manual, invite, jit, owner_protected, directory or group, not \"{source}\""
         );
         return Err(bad("invalid_parameter", detail));
     }
@@ -135,7 +135,8 @@ fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {
     let organization = call.organization()?;
     let membership = people::membership(call.tx, &organization.id, account)?;
     let membership = membership.ok_or_else(|| {
-        Error::not_found("The organization has no such member").with_code("not_a_member")
+        Error::not_found("The organization has no such member; its list of members has their ids")
+            .with_code("not_a_member")
     })?;
     view(call, &organization, &membership)
 }
@@ -163,7 +164,7 @@ fn require_owner(call: &mut Call<'_, '_>, organization: &Organization) -> Result
     if call.tx.role(&organization.id, caller)? == Some(Role::Owner) {
         return Ok(());
     }
-    let detail = "Only an owner makes others owners, and changes them";
+    let detail = "Only an owner makes others owners, and changes them; ask one";
     Err(Error::new(scim_core::Kind::Forbidden, detail).with_code("role_required"))
 }
 
@@ -206,8 +207,10 @@ pub(super) fn recover_owner(call: &mut Call<'_, '_>) -> Result<Reply> {
     let recovery: OwnerRecovery = call.input()?;
     let organization = call.organization()?;
     let account = call.tx.account_known_by(email(&recovery.email)?.key())?.ok_or_else(|| {
-        Error::not_found("There is no account with this address; make one first")
-            .with_code("not_found")
+        Error::not_found(
+            "There is no account with this address; make one first (scim-server account create)",
+        )
+        .with_code("not_found")
     })?;
     let movements =
         people::recover_owner(call.tx, &organization, &account.id, call.incoming.cause)?;

@@ -173,7 +173,7 @@ impl Desk {
             None,
         )?;
         let account = text(&found, "/account").map(str::to_owned);
-        account.with_context(|| format!("{person} is not a member of {org}"))
+        account.with_context(|| format!("{person} is not a member of {org}; scim-server member list --org {org} shows who is"))
     }
 
     /// A claim's id, by its domain or id.
@@ -182,7 +182,7 @@ impl Desk {
         let is =
             |claim: &&Value| [text(claim, "/domain"), text(claim, "/id")].contains(&Some(domain));
         let found = claims.iter().find(is).and_then(|claim| text(claim, "/id"));
-        found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}"))
+        found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}; scim-server domain list --org {org} shows what it does"))
     }
 }
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::desk::{Desk, Plan, path};
-use super::output::Output;
+use super::output::{Format, Output, text};
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -71,14 +71,35 @@ impl Domain {
             Self::Add { org, domain, output } => {
                 let path = path(&["organizations", &org, "domains"]);
                 let made = desk.call("POST", &path, "", Some(&json!({"domain": domain})))?;
-                desk.show(output, &made)
+                output.one(&made);
+                if output.format == Format::Table {
+                    eprintln!(
+                        "Publish record_value as a TXT record at one of record_names, then: scim-server domain \
+                         verify --org {org} {domain}"
+                    );
+                }
+                Ok(ExitCode::SUCCESS)
             }
             Self::List { org, output } => {
                 output.list(&desk.list(&path(&["organizations", &org, "domains"]), "")?);
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify(ClaimedDomain { org, domain, output }) => {
-                desk.show(output, &desk.call("POST", &claim(&org, &domain, ":verify")?, "", None)?)
+                let looked = desk.call("POST", &claim(&org, &domain, ":verify")?, "", None)?;
+                output.one(&looked);
+                if output.format == Format::Table {
+                    match text(&looked, "/finding") {
+                        Some("absent") => eprintln!(
+                            "DNS has no such record, or not yet: publish record_value as a TXT record at one of \
+                             record_names, and try again in some minutes."
+                        ),
+                        Some("unknown") => {
+                            eprintln!("DNS gave no answer; try again in some minutes.")
+                        }
+                        _ => {}
+                    }
+                }
+                Ok(ExitCode::SUCCESS)
             }
             Self::Transfer(MovedDomain { org, domain, plan }) => {
                 desk.change(plan, "POST", &claim(&org, &domain, ":transfer")?, None)

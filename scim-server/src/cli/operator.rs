@@ -81,7 +81,9 @@ impl Operator {
                     Ok(known)
                 })?;
                 if !known {
-                    bail!("there is no operator token \"{id}\"; operator list-tokens shows them");
+                    bail!(
+                        "there is no operator token \"{id}\"; scim-server operator list-tokens shows them"
+                    );
                 }
                 output.done(&format!("Revoked {id}."), &json!({"revoked": id}));
             }

@@ -69,7 +69,7 @@ impl Sso {
                         .with_context(|| format!("{} can't be read", file.display()))?
                 };
                 let body: Value =
-                    serde_json::from_str(&text).context("the settings are not JSON")?;
+                    serde_json::from_str(&text).context("the settings are not JSON; scim-server sso show -o json shows what they look like")?;
                 let path = path(&["organizations", &org, "sso"]);
                 let stored = desk.call("PUT", &path, "", Some(&body))?;
                 desk.show(output, &reachable(&desk, stored))

@@ -90,7 +90,9 @@ pub(super) fn import(config: &Config, import: &Import) -> Result<()> {
     let told = json!({"created": created, "updated": updated, "failed": failed});
     import.output.done(&sentence, &told);
     if failed > 0 {
-        bail!("{failed} lines were not brought in");
+        bail!(
+            "{failed} lines were not brought in, for the reasons above; mend them and import the file again"
+        );
     }
     Ok(())
 }
