@@ -136,13 +136,15 @@ struct Inner {
     kind: Kind,
     detail: String,
     code: Option<&'static str>,
+    retry_after: Option<u32>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
     /// `detail` is for the client: which attribute, what is wrong with it, what was expected.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, detail: detail.into(), code: None, source: None }))
+        let detail = detail.into();
+        Self(Box::new(Inner { kind, detail, code: None, retry_after: None, source: None }))
     }
 
     /// A defect on this side. `source` is for the log; the client sees a sentence without content.
@@ -189,6 +191,20 @@ impl Error {
     ) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Says in how many seconds it is worth while to try again.
+    #[must_use]
+    pub fn with_retry_after(mut self, seconds: u32) -> Self {
+        self.0.retry_after = Some(seconds);
+        self
+    }
+
+    /// In how many seconds it is worth while to try again: what was said, else one where it may soon go.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<u32> {
+        let soon = matches!(self.kind(), Kind::Busy | Kind::TooManyRequests).then_some(1);
+        self.0.retry_after.or(soon)
     }
 
     /// Gives it a stable name, for programs. SCIM has `scimType` instead and doesn't show it.

@@ -119,14 +119,11 @@ impl From<Error> for Response {
     fn from(error: Error) -> Self {
         let mut response =
             Self::message(error.kind().status(), error.to_json().to_string().into_bytes());
-        match error.kind() {
-            Kind::Busy | Kind::TooManyRequests => {
-                response.headers.push(("Retry-After", "1".to_owned()));
-            }
-            Kind::Unauthorized => {
-                response.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
-            }
-            _ => {}
+        if let Some(seconds) = error.retry_after() {
+            response.headers.push(("Retry-After", seconds.to_string()));
+        }
+        if error.kind() == Kind::Unauthorized {
+            response.headers.push(("WWW-Authenticate", "Bearer".to_owned()));
         }
         response.error = Some(error);
         response

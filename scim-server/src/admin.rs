@@ -39,7 +39,7 @@ use serde_json::Value;
 use crate::dns::SharedVerifier;
 use crate::store::DieselStore;
 use call::{Call, Incoming, Reply};
-use endpoint::{Access, Endpoint};
+use endpoint::{Access, Endpoint, Fresh};
 
 /// The administrative API over a store.
 pub struct Api {
@@ -136,22 +136,9 @@ impl Api {
     ///
     /// # Errors
     /// What the API would answer with.
-    pub fn operate(
-        &self,
-        method: &str,
-        path: &str,
-        query: &str,
-        body: Option<&Value>,
-    ) -> Result<Value> {
-        let (endpoint, params) = table::route(method, path)?;
-        let request = Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            query: query.to_owned(),
-            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
-            request_id: self.env.ids.next().as_str().to_owned(),
-            ..Request::default()
-        };
+    pub fn operate(&self, request: Request) -> Result<Value> {
+        let (endpoint, params) = table::route(&request.method, &request.path)?;
+        let request = Request { request_id: self.env.ids.next().as_str().to_owned(), ..request };
         let response = self.respond(&Person::Operator, endpoint, &params, &request)?;
         match response.body {
             None => Ok(Value::Null),
@@ -181,7 +168,7 @@ impl Api {
             body: &body,
         };
         let dry_run = incoming.is_dry_run();
-        if endpoint.fresh {
+        if endpoint.fresh == Fresh::Always {
             person.require_fresh(now)?;
         }
         let prepared = match endpoint.before {

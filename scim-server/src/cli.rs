@@ -5,6 +5,7 @@ mod copy;
 mod desk;
 mod directory;
 mod domain;
+mod input;
 mod linking;
 mod operator;
 mod org;
@@ -21,6 +22,7 @@ use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
+use scim_core::resource::Id;
 
 use crate::config::{Common, Config, Serving};
 use crate::serve;
@@ -44,7 +46,7 @@ enum Command {
     /// Serve SCIM (the default)
     Serve(Box<Serving>),
     /// Bring the database's schema up to date, and end
-    Migrate,
+    Migrate(Output),
     /// Organizations: the tenants
     #[command(subcommand)]
     Org(org::Org),
@@ -112,6 +114,8 @@ enum Token {
         org: String,
         /// The token's id, tok_…
         id: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -130,8 +134,12 @@ struct Spec {
     #[arg(long, default_value = "read,users,groups,bulk", value_parser = parse_scopes)]
     scopes: Scopes,
     /// The user that it is bound to, for /Me
-    #[arg(long)]
-    user: Option<String>,
+    #[arg(long, value_parser = id)]
+    user: Option<Id>,
+}
+
+fn id(text: &str) -> std::result::Result<Id, String> {
+    Id::parse(text).ok_or_else(|| format!("\"{text}\" is no id; GET /Users gives those of users"))
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -166,6 +174,8 @@ struct Import {
     org: String,
     /// A file of JSON lines (.jsonl), or CSV (.csv) with SCIM paths as its header
     file: PathBuf,
+    #[command(flatten)]
+    output: Output,
 }
 
 #[derive(Debug, Args)]
@@ -174,8 +184,18 @@ struct Export {
     #[arg(long)]
     org: String,
     /// The file to write [default: standard output]
-    #[arg(short, long)]
-    output: Option<PathBuf>,
+    #[arg(long)]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Command {
+    /// Whether it makes sense without a database, and makes one then. All others would find nothing in it:
+    /// where there is none, its name is mistyped.
+    const fn may_begin(&self) -> bool {
+        matches!(self, Self::Serve(_) | Self::Migrate(_) | Self::Org(org::Org::Create { .. }))
+    }
 }
 
 impl Cli {
@@ -196,10 +216,11 @@ impl Cli {
             }
             Some(command) => command,
         };
-        let config = Config::new(&common, Serving::default())?;
+        let mut config = Config::new(&common, serving)?;
+        config.store.create = command.may_begin();
         match command {
             Command::Serve(_) => {}
-            Command::Migrate => directory::migrate(&config)?,
+            Command::Migrate(output) => directory::migrate(&config, output)?,
             Command::Token(token) => directory::token(&config, token)?,
             Command::Import(import) => transfer::import(&config, &import)?,
             Command::Export(export) => transfer::export(&config, &export)?,

@@ -22,6 +22,10 @@ pub struct Common {
     /// A TOML file with settings; keys are the long options with underscores
     #[arg(long, global = true, env = "SCIM_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// The URL that clients reach the server by, for locations in answers, like `https://scim.example.com`
+    /// [default: the Host of each request]
+    #[arg(long, global = true, env = "SCIM_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
     /// How log lines are written to standard error [default: text]
     #[arg(long, global = true, env = "SCIM_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
@@ -54,10 +58,6 @@ pub struct Serving {
     /// The address to listen on [default: 127.0.0.1:8080]
     #[arg(long, env = "SCIM_LISTEN", value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
-    /// The URL that clients reach the server by, for locations in answers, like `https://scim.example.com`
-    /// [default: the Host of each request]
-    #[arg(long, env = "SCIM_PUBLIC_URL", value_name = "URL")]
-    pub public_url: Option<String>,
     /// The path that SCIM is served under [default: /scim/v2]
     #[arg(long, env = "SCIM_BASE_PATH", value_name = "PATH")]
     pub base_path: Option<String>,
@@ -202,7 +202,7 @@ impl Config {
                 .listen
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
-            public_url: public_url(serving.public_url.or(file.public_url))?,
+            public_url: public_url(common.public_url.clone().or(file.public_url))?,
             base_path: format!("/{}", base_path.trim_matches('/')),
             behind_proxy: serving.behind_proxy.or(file.behind_proxy).unwrap_or(false),
             max_body: serving.max_body.or(file.max_body).unwrap_or(1 << 20),
@@ -228,7 +228,6 @@ impl Serving {
     pub fn or(self, other: Self) -> Self {
         Self {
             listen: self.listen.or(other.listen),
-            public_url: self.public_url.or(other.public_url),
             base_path: self.base_path.or(other.base_path),
             behind_proxy: self.behind_proxy.or(other.behind_proxy),
             max_body: self.max_body.or(other.max_body),
@@ -287,7 +286,7 @@ mod tests {
         std::fs::write(&path, "lisen = 1").unwrap();
         let error = format!("{:#}", Config::new(&common, Serving::default()).unwrap_err());
         assert!(error.contains("lisen"), "{error}");
-        let serving = Serving { public_url: Some("scim.example.com".into()), ..Serving::default() };
-        assert!(Config::new(&Common::default(), serving).is_err());
+        let common = Common { public_url: Some("scim.example.com".into()), ..Common::default() };
+        assert!(Config::new(&common, Serving::default()).is_err());
     }
 }

@@ -11,6 +11,7 @@ pub mod env;
 pub mod http;
 pub mod logging;
 mod notices;
+mod private_file;
 mod secrets;
 pub mod serve;
 pub mod store;

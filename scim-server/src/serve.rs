@@ -166,7 +166,8 @@ fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> 
     println!("  Token:     {secret}");
     println!();
     println!("  Operator:  {operator}");
-    println!("             (for the administrative API at {origin}/api/v1)");
+    println!("             (yours, since you run this server: for the administrative API at");
+    println!("             {origin}/api/v1, which sets up organizations)");
     println!();
     println!("The two are shown this once; the token is good for a year. Try it:");
     println!();

@@ -69,6 +69,8 @@ pub struct Options {
     pub indexed: Vec<String>,
     /// Tokens that an organization may have at the same time.
     pub token_limit: usize,
+    /// Whether a database that isn't there is made.
+    pub create: bool,
 }
 
 impl Options {
@@ -84,6 +86,7 @@ impl Options {
             budget: 100_000,
             indexed: Vec::new(),
             token_limit: 2,
+            create: true,
         }
     }
 }
@@ -144,13 +147,17 @@ impl fmt::Debug for DieselStore {
 }
 
 impl DieselStore {
-    /// Opens the database, makes it if it isn't there, and brings its schema up to date.
+    /// Opens the database, makes it if it isn't there (where [`Options::create`] says so), and brings its
+    /// schema up to date.
     ///
     /// # Errors
     /// One sentence that says what is wrong and what to do.
     pub fn open(options: &Options, registry: &Registry) -> std::result::Result<Self, OpenError> {
         let target = Target::parse(options)?;
         let plan = IndexPlan::new(registry, &options.indexed)?;
+        if !options.create {
+            target.require()?;
+        }
         let mut first = connection::open(&target, Role::Writer)?;
         migrate::run(&mut first, &target)?;
         let facts = connection::facts(&mut first, &target)?;

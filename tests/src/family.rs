@@ -214,7 +214,10 @@ impl Person {
                     path: path.clone(),
                     dry_run: parameters.iter().any(|parameter| parameter["name"] == "dry_run"),
                     takes_body: !operation["requestBody"].is_null(),
-                    fresh: operation["description"].as_str().unwrap().contains("ten minutes"),
+                    fresh: operation["description"]
+                        .as_str()
+                        .unwrap()
+                        .contains("A session must be of the last ten minutes"),
                 });
             }
         }

@@ -35,4 +35,4 @@ pub use family::{Family, Operation, assert_unchanged, scim_group, scim_user};
 pub use holding::{Holding, Log, claim, oidc, saml};
 pub use people::Person;
 pub use postgres::Postgres;
-pub use server::{Server, binary, run};
+pub use server::{Server, binary, run, run_with};

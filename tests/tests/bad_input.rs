@@ -86,7 +86,8 @@ fn names() {
         ] {
             let answer = bad.send(method, &path, body);
             assert_eq!(answer.status, 422, "{name:?}: {method} {path}: {}", answer.text);
-            refuses(&answer, 422, "invalid_name", "1 to 256 characters");
+            refuses(&answer, 422, "invalid_name", "must have 1 to 256 characters");
+            assert!(!answer.text.contains("name of a SCIM Name"), "{}", answer.text);
         }
     }
     // Equal but for case, spaces or Unicode form.

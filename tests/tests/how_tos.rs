@@ -228,12 +228,10 @@ fn linked<'s>(stage: &'s Stage, ways: [&str; 2]) -> (String, Guide<'s>) {
     guide.step("2. Claim your domain");
     guide.step(console(ways));
     let printed = guide.step("Store the settings");
-    if ways[0] == "api" {
-        // The values that were given to the identity provider before there were settings.
-        let at = format!("{}/sso/{admin}", stage.get("BASE"));
-        for value in [format!("\"{at}\""), format!("\"{at}/acs\""), format!("\"{at}/callback\"")] {
-            assert!(printed.contains(&value), "{value} in {printed}");
-        }
+    // The values that were given to the identity provider before there were settings.
+    let at = format!("{}/sso/{admin}", stage.get("BASE"));
+    for value in [format!("\"{at}\""), format!("\"{at}/acs\""), format!("\"{at}/callback\"")] {
+        assert!(printed.contains(&value), "{value} in {printed}");
     }
     guide.step("4. Issue a linking code");
     let view = || stage.berta.get(&format!("/organizations/{}", stage.org)).is(200).json();

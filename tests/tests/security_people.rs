@@ -329,7 +329,8 @@ fn s19_bad_credentials_are_throttled_by_where_they_come_from() {
         let status =
             if secret == "op_guess" { bad.get("/organizations") } else { wrong.get("/Users") };
         assert_eq!(status.status, 429, "{}", status.text);
-        assert!(status.text.contains("wait"), "{}", status.text);
+        assert!(status.text.contains("wait a minute"), "{}", status.text);
+        assert_eq!(status.headers["retry-after"], "60");
     }
     // Whoever has a good one notices nothing.
     operator.get("/organizations").is(200);
@@ -406,7 +407,8 @@ fn s19_the_sixth_try_of_a_linking_code_fails_with_the_right_one_too() {
     for path in [&link, &format!("{link}:preview")] {
         let refused = olga.post(path, json!({"code": code}));
         refused.problem(429, "rate_limited");
-        assert!(refused.headers.contains_key("retry-after"));
+        assert_eq!(refused.headers["retry-after"], "600");
+        assert!(refused.text.contains("wait 10 minutes"), "{}", refused.text);
     }
     assert_unchanged("the sixth try", &before, &f.operator.everything());
     // For another organization of hers it counts apart; after ten minutes it is forgotten.

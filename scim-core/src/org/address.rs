@@ -84,8 +84,10 @@ impl EmailAddress {
     /// # Errors
     /// [`Refusal::InvalidEmail`]
     pub fn parse(text: &str) -> Result<Self> {
-        let refuse =
-            || Refusal::InvalidEmail.because("An e-mail address looks like ann@example.com");
+        let refuse = || {
+            Refusal::InvalidEmail
+                .because("That is no e-mail address; one looks like ann@example.com")
+        };
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or_else(refuse)?;
         let odd = |c: char| c.is_whitespace() || c.is_control() || c == '@';

@@ -100,7 +100,10 @@ fn tell<R: Records>(
 pub fn find<R: Records>(tx: &mut R, org: &Tenant, id: &Id) -> Result<ClaimedDomain> {
     let found = tx.domains(org)?.into_iter().find(|domain| domain.id == *id);
     found.ok_or_else(|| {
-        Error::not_found("The organization has no such claimed domain").with_code("not_found")
+        Error::not_found(
+            "The organization has no such claimed domain; its list of domains has their ids",
+        )
+        .with_code("not_found")
     })
 }
 
@@ -282,7 +285,8 @@ pub fn remove_sso<R: Records>(
     organization.require_unlinked("single sign-on")?;
     let org = &organization.id;
     let settings = tx.sso(org)?.ok_or_else(|| {
-        Error::not_found("The organization has no single sign-on settings").with_code("not_found")
+        Error::not_found("The organization has no single sign-on settings; store some first")
+            .with_code("not_found")
     })?;
     if settings.enabled {
         return Err(

@@ -28,7 +28,7 @@ pub fn organization<R: Records>(tx: &mut R, id: &Tenant) -> Result<Organization>
 /// The refusal of an organization that isn't there, or not for the caller.
 #[must_use]
 pub fn no_organization() -> Error {
-    Error::not_found("There is no such organization, or it is not for you to see")
+    Error::not_found("There is no such organization, or it is not for you to see; check its id, or ask an owner for a role")
         .with_code("not_found")
 }
 
@@ -181,7 +181,10 @@ pub fn revoke<R: Records>(
 ) -> Result<LinkingCode> {
     let code = tx.codes(&admin.id)?.into_iter().find(|code| code.id == *id);
     let code = code.ok_or_else(|| {
-        Error::not_found("The organization has no such linking code").with_code("not_found")
+        Error::not_found(
+            "The organization has no such linking code; its list of codes has their ids",
+        )
+        .with_code("not_found")
     })?;
     match code.state {
         CodeState::Revoked { .. } => return Ok(code),
@@ -454,9 +457,8 @@ pub fn set_scim_names<R: Records>(
         let linked = tx.organization(id)?.filter(|o| o.governed_by() == &admin.id && o.is_linked());
         let linked = linked.ok_or_else(no_organization)?;
         if before.iter().any(|(other, _): &(Organization, Option<Id>)| other.id == linked.id) {
-            return Err(
-                Refusal::InvalidName.because("An organization is named twice in one request")
-            );
+            return Err(Refusal::InvalidName
+                .because("An organization is named twice in one request; name each once"));
         }
         let group = matching_group(tx, &linked)?;
         before.push((linked, group));

@@ -12,14 +12,17 @@ const LONGEST: usize = 256;
 /// # Errors
 /// [`Refusal::InvalidName`], naming `what` it is the name of.
 pub fn plain_name(what: &str, text: &str) -> Result<String> {
+    checked(&format!("The name of {what}"), text)
+}
+
+fn checked(subject: &str, text: &str) -> Result<String> {
     let name = text.trim();
     let fits = (1..=LONGEST).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     if fits {
         return Ok(name.to_owned());
     }
     Err(Refusal::InvalidName.because(format!(
-        "The name of {what} has 1 to {LONGEST} characters besides spaces around it, and no control \
-         characters"
+        "{subject} must have 1 to {LONGEST} characters besides spaces around it, and no control characters"
     )))
 }
 
@@ -42,7 +45,7 @@ impl ScimName {
     /// # Errors
     /// [`Refusal::InvalidName`]
     pub fn parse(text: &str) -> Result<Self> {
-        let name = plain_name("a SCIM Name", text)?;
+        let name = checked("A SCIM Name", text)?;
         let key = group_key(&name);
         Ok(Self { name, key })
     }

@@ -131,7 +131,7 @@ impl Organization {
             return Ok(());
         }
         Err(Refusal::NotAnAdminOrg.because(format!(
-            "\"{}\" is not an Admin Organization; only those have linked organizations",
+            "\"{}\" is not an Admin Organization; only those issue codes and have linked organizations",
             self.name
         )))
     }
@@ -188,8 +188,9 @@ impl Organization {
     /// Why it can't be linked: it is, or it is an Admin Organization, or its plan doesn't reach so far.
     pub fn require_linkable(&self) -> Result<()> {
         if self.is_admin() {
-            return Err(Refusal::AdminOrgCannotBeLinked
-                .because("An Admin Organization can't be linked to another"));
+            return Err(Refusal::AdminOrgCannotBeLinked.because(
+                "An Admin Organization can't be linked to another; link a regular organization",
+            ));
         }
         if self.is_linked() {
             return Err(Refusal::AlreadyLinked.because(

@@ -541,7 +541,8 @@ pub(super) fn settle_all<R: Records>(
 }
 
 fn no_member() -> Error {
-    Error::not_found("The organization has no such member").with_code("not_a_member")
+    Error::not_found("The organization has no such member; its list of members has their ids")
+        .with_code("not_a_member")
 }
 
 /// Whether a person may sign in: the account is known by an address, and the directory that decides about

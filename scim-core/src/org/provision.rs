@@ -73,7 +73,10 @@ impl<R: Records> Directory<R> for SharedSso {
 fn awake<R: Records>(tx: &mut R) -> Result<Organization> {
     let tenant = tx.tenant().clone();
     let organization = tx.organization(&tenant)?.ok_or_else(|| {
-        Error::new(Kind::Forbidden, "The organization of this token does not exist any more")
+        Error::new(
+            Kind::Forbidden,
+            "The organization of this token does not exist any more; use a token of another",
+        )
     })?;
     let Some(link) = &organization.link else { return Ok(organization) };
     let admin = tx.organization(&link.admin)?.map(|admin| admin.name).unwrap_or_default();

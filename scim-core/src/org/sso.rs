@@ -80,7 +80,7 @@ impl SsoSettings {
         let text = |what: &str, text: &str| {
             let fits =
                 (1..=1024).contains(&text.trim().len()) && !text.chars().any(char::is_control);
-            if fits { Ok(()) } else { invalid(format!("{what} has 1 to 1024 characters")) }
+            if fits { Ok(()) } else { invalid(format!("{what} must have 1 to 1024 characters")) }
         };
         let https = |what: &str, url: &str| {
             let rest = url.strip_prefix("https://").unwrap_or_default();

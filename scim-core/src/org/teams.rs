@@ -61,8 +61,10 @@ pub(super) fn tell<R: Records>(
 /// [`crate::Kind::NotFound`]
 pub fn find<R: Records>(tx: &mut R, org: &Tenant, id: &Id) -> Result<Team> {
     let found = tx.teams(org)?.into_iter().find(|team| team.id == *id);
-    found
-        .ok_or_else(|| Error::not_found("The organization has no such team").with_code("not_found"))
+    found.ok_or_else(|| {
+        Error::not_found("The organization has no such team; its list of teams has their ids")
+            .with_code("not_found")
+    })
 }
 
 /// # Errors
@@ -129,9 +131,10 @@ pub fn set_member<R: Records>(
     cause: &Cause<'_>,
 ) -> Result<()> {
     if membership(tx, &team.org, account)?.is_none() {
-        return Err(
-            Error::not_found("The organization has no such member").with_code("not_a_member")
-        );
+        return Err(Error::not_found(
+            "The organization has no such member; its list of members has their ids",
+        )
+        .with_code("not_a_member"));
     }
     let changed = tx.set_team_member(&team.org, &team.id, account, member)?;
     if !changed && !member && is_member_by_group(tx, team, account)? {

@@ -59,7 +59,7 @@ pub(super) fn hash_password(incoming: &Incoming<'_>) -> Result<Value> {
         return Ok(Value::Null);
     };
     if !(12..=1_024).contains(&password.chars().count()) {
-        let detail = "A password has at least 12 characters";
+        let detail = "A password must have 12 to 1024 characters";
         return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_password"));
     }
     Ok(json!(incoming.api.env.passwords.hash(password)?))
@@ -69,7 +69,12 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewAccount = call.input()?;
     let address = email(&new.email)?;
     if call.tx.account_known_by(address.key())?.is_some() {
-        return Err(Refusal::EmailTaken.because("There is an account with this address already"));
+        let detail = format!(
+            "There is an account with this address already; to give it a password: scim-server account \
+             set-password {}, or PUT /api/v1/accounts/{{id}}/password",
+            address.as_str()
+        );
+        return Err(Refusal::EmailTaken.because(detail));
     }
     let name = new.name.as_deref().map(|name| plain_name("a person", name)).transpose()?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?;
@@ -77,6 +82,21 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
     let account = Account { name, password, ..account };
     call.tx.put_account(&account)?;
     Reply::created(&view(call, &account)?)
+}
+
+pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
+    if let Some(asked) = call.filter("email") {
+        let address = email(asked)?;
+        let found = call.tx.account_known_by(address.key())?;
+        let views = found.iter().map(|a| view(call, a)).collect::<Result<Vec<_>>>()?;
+        return Reply::list(&views);
+    }
+    let (limit, after) = (call.limit()?, call.cursor::<String>()?);
+    let found = call.tx.accounts_after(after.as_deref(), limit)?;
+    let next =
+        (found.len() == limit).then(|| found.last().map(|a| a.id.as_str().to_owned())).flatten();
+    let views = found.iter().map(|a| view(call, a)).collect::<Result<Vec<_>>>()?;
+    Reply::page(&views, next)
 }
 
 /// The account in the path: `me` is the caller's.
@@ -107,7 +127,8 @@ pub(super) fn set_password(call: &mut Call<'_, '_>) -> Result<Reply> {
 fn wrong() -> Error {
     Error::new(
         Kind::Unauthorized,
-        "The address or the password is wrong, or the account may not sign in",
+        "The address or the password is wrong, or the account may not sign in; check both, or have whoever runs \
+         the server set a new password",
     )
     .with_code("sign_in_failed")
 }
@@ -187,7 +208,7 @@ pub(super) fn create_token(call: &mut Call<'_, '_>) -> Result<Reply> {
     let account = account(call)?;
     let days = new.expires_in_days.unwrap_or(90);
     if !(1..=365).contains(&days) {
-        return Err(bad("invalid_value", "expires_in_days is a number from 1 to 365".into()));
+        return Err(bad("invalid_value", "expires_in_days must be a number from 1 to 365".into()));
     }
     let now = call.cause.now;
     if call.tx.credentials(CredentialKind::Personal, Some(&account.id), now)?.len() >= MOST_TOKENS {

@@ -36,7 +36,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     match order {
         "newest" => filter.before = cursor,
         "oldest" => filter.after = Some(cursor.unwrap_or_default()),
-        _ => return Err(bad("invalid_parameter", "order is newest or oldest".into())),
+        _ => return Err(bad("invalid_parameter", "order must be newest or oldest".into())),
     }
     let events = call.tx.events(&organization.id, &filter, limit)?;
     let next =
@@ -52,7 +52,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
 pub(super) fn begin_export(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewAuditExport = call.input()?;
     if !matches!(new.format.as_str(), "csv" | "ndjson") {
-        let detail = "format is csv or ndjson";
+        let detail = "format must be csv or ndjson";
         return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
     }
     let org = call.organization()?.id;

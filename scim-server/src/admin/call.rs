@@ -70,7 +70,7 @@ impl Incoming<'_> {
 }
 
 pub(super) fn not_found() -> Error {
-    Error::not_found("There is nothing with that id, or it is not for you to see")
+    Error::not_found("There is nothing with that id, or it is not for you to see; check the id, or ask an owner for a role")
         .with_code("not_found")
 }
 
@@ -124,14 +124,25 @@ impl<'c, 't> Call<'c, 't> {
         let least = match access {
             Access::Public | Access::SignedIn => return Ok(()),
             Access::Operator if *self.person != Person::Operator => {
-                return forbidden("Only the operator of the server may do this", "operator_only");
+                return forbidden(
+                    "Only the operator may do this; ask whoever runs the server",
+                    "operator_only",
+                );
             }
             Access::Operator if !self.params.contains_key("org") => return Ok(()),
             Access::Operator => Role::Member,
             Access::Organization(role) => role,
         };
         let id = self.org_id();
-        let organization = linking::organization(self.tx, &id)?;
+        let organization = match self.person {
+            // Nothing is hidden from the operator.
+            Person::Operator => self.tx.organization(&id)?.ok_or_else(|| {
+                let detail =
+                    format!("There is no organization \"{id}\"; scim-server org list shows them");
+                Error::not_found(detail).with_code("not_found")
+            })?,
+            _ => linking::organization(self.tx, &id)?,
+        };
         if let Some(account) = self.person.account() {
             let membership = people::membership(self.tx, &id, account)?;
             let membership = membership.filter(people::Membership::is_active);
@@ -140,8 +151,9 @@ impl<'c, 't> Call<'c, 't> {
                 return Err(linking::no_organization());
             }
             if role < least {
-                let detail =
-                    format!("This takes the role {least} in the organization; yours is {role}");
+                let detail = format!(
+                    "This takes the role {least} in the organization, and yours is {role}; ask an owner for it"
+                );
                 return forbidden(&detail, "role_required");
             }
             if role == Role::Member && self.person.is_session() {
@@ -168,7 +180,8 @@ impl<'c, 't> Call<'c, 't> {
         if effective.settings.is_none_or(|settings| !settings.required) {
             return Ok(());
         }
-        let detail = "The organization requires single sign-on; a password doesn't let members in";
+        let detail = "A password doesn't let members in here: the organization requires single sign-on; sign in by its \
+                      identity provider";
         Err(Error::new(Kind::Forbidden, detail).with_code("sso_required"))
     }
 
@@ -184,7 +197,7 @@ impl<'c, 't> Call<'c, 't> {
         let Some(text) = self.query.get("limit") else { return Ok(PAGE) };
         match text.parse() {
             Ok(limit @ 1..=MOST) => Ok(limit),
-            _ => Err(bad("invalid_parameter", format!("limit is a number from 1 to {MOST}"))),
+            _ => Err(bad("invalid_parameter", format!("limit must be a number from 1 to {MOST}"))),
         }
     }
 
@@ -193,7 +206,9 @@ impl<'c, 't> Call<'c, 't> {
         let Some(text) = self.query.get("cursor") else { return Ok(None) };
         let bytes = URL_SAFE_NO_PAD.decode(text).ok();
         let cursor = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let wrong = || bad("invalid_cursor", "The cursor is none that this list gave".into());
+        let wrong = || {
+            bad("invalid_cursor", "The cursor is none that this list gave; send its next_cursor, or none to begin anew".into())
+        };
         cursor.map(Some).ok_or_else(wrong)
     }
 

@@ -165,12 +165,15 @@ pub(super) fn issue(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewLinkCode = call.input()?;
     let too_long = |text: &String| text.chars().count() > 256 || text.chars().any(char::is_control);
     if new.note.as_ref().is_some_and(too_long) {
-        return Err(bad("invalid_value", "A note has at most 256 characters".into()));
+        return Err(bad(
+            "invalid_value",
+            "A note must have at most 256 characters, and no control characters".into(),
+        ));
     }
     // Whether there is such an organization is not for the Admin Organization to know.
     let intended = new.intended_organization.as_deref();
     if intended.is_some_and(|id| Id::parse(id).is_none()) {
-        let detail = "intended_organization is the id of an organization, like org_…";
+        let detail = "intended_organization must be the id of an organization, like org_…";
         return Err(bad("invalid_value", detail.into()));
     }
     let intended = intended.map(Tenant::new);

@@ -26,6 +26,17 @@ pub(super) enum Access {
     Organization(Role),
 }
 
+/// Whether a session has to be of the last minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fresh {
+    /// Any session does.
+    No,
+    /// What the endpoint does could lock others out, or let somebody in for good.
+    Always,
+    /// To make owners and admins, to change and to remove them; the endpoint itself looks whether it does.
+    OverAdministrators,
+}
+
 /// A type of the OpenAPI document.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
@@ -59,8 +70,8 @@ pub(super) struct Endpoint {
     pub(super) name: &'static str,
     pub(super) summary: &'static str,
     pub(super) access: Access,
-    /// Takes a sign-in of the last minutes.
-    pub(super) fresh: bool,
+    /// Whether it takes a sign-in of the last minutes.
+    pub(super) fresh: Fresh,
     /// Moves people: tells its effects, and takes `dry_run`.
     pub(super) moves: bool,
     /// Parameters of the query besides those of lists and dry runs: name and meaning.
@@ -89,7 +100,7 @@ impl Endpoint {
             name,
             summary,
             access,
-            fresh: false,
+            fresh: Fresh::No,
             moves: false,
             filters: &[],
             input: None,
@@ -113,7 +124,11 @@ impl Endpoint {
     }
 
     pub(super) fn fresh(self) -> Self {
-        Self { fresh: true, ..self }
+        Self { fresh: Fresh::Always, ..self }
+    }
+
+    pub(super) fn fresh_over_administrators(self) -> Self {
+        Self { fresh: Fresh::OverAdministrators, ..self }
     }
 
     pub(super) fn moves(self) -> Self {
@@ -148,14 +163,19 @@ impl Endpoint {
                     && matches!(name.as_str(), "cursor" | "limit"))
                 || (self.moves && name == "dry_run");
             if !known {
-                let detail = format!("The parameter \"{name}\" is not one of this endpoint");
+                let detail = format!(
+                    "The parameter \"{name}\" is not one of this endpoint; /api/v1/openapi.json has them"
+                );
                 return Err(bad("unknown_parameter", detail));
             }
             if name == "dry_run" && !matches!(value.as_str(), "true" | "false") {
-                return Err(bad("invalid_parameter", "dry_run is true or false".into()));
+                return Err(bad("invalid_parameter", "dry_run must be true or false".into()));
             }
             if query.insert(name.clone(), value).is_some() {
-                return Err(bad("invalid_parameter", format!("\"{name}\" is given twice")));
+                return Err(bad(
+                    "invalid_parameter",
+                    format!("The parameter \"{name}\" is given twice; give it once"),
+                ));
             }
         }
         Ok(query)
@@ -168,7 +188,7 @@ impl Endpoint {
             return if blank {
                 Ok(Value::Null)
             } else {
-                Err(bad("invalid_body", "This request has no body".into()))
+                Err(bad("invalid_body", "This request takes no body; leave it out".into()))
             };
         }
         if let Some(content_type) = &request.content_type {
@@ -191,7 +211,12 @@ pub(super) fn bad(code: &'static str, detail: String) -> Error {
 
 /// Decodes percent-encoding; in a query a plus is a space.
 pub(super) fn decode(text: &str, query: bool) -> Result<String> {
-    let wrong = || bad("invalid_encoding", "The URL is not percent-encoded UTF-8".into());
+    let wrong = || {
+        bad(
+            "invalid_encoding",
+            "The URL is not percent-encoded UTF-8; encode each part of it".into(),
+        )
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

@@ -10,7 +10,7 @@ use super::person::Person;
 fn key<'c>(call: &Call<'c, '_>) -> Result<Option<&'c str>> {
     let Some(key) = &call.incoming.request.idempotency_key else { return Ok(None) };
     if !(1..=255).contains(&key.len()) || !key.bytes().all(|b| (0x21..0x7f).contains(&b)) {
-        let detail = "An Idempotency-Key has 1 to 255 visible ASCII characters".to_owned();
+        let detail = "An Idempotency-Key must have 1 to 255 visible ASCII characters".to_owned();
         return Err(bad("invalid_idempotency_key", detail));
     }
     // Whoever isn't signed in shares the name with everybody.

@@ -92,7 +92,7 @@ fn unlink_it(call: &mut Call<'_, '_>, organization: &Organization) -> Result<Rep
         "keep" => Members::Keep,
         "remove" => Members::Remove,
         _ => {
-            let detail = "members says what becomes of members by a group: keep or remove";
+            let detail = "members must be keep or remove: what becomes of members by a group";
             return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
         }
     };
@@ -157,7 +157,9 @@ pub(super) fn set_name(call: &mut Call<'_, '_>) -> Result<Reply> {
 pub(super) fn set_several(call: &mut Call<'_, '_>) -> Result<Reply> {
     let change: ScimNamesChange = call.input()?;
     if !(1..=MOST_NAMES).contains(&change.organizations.len()) {
-        let detail = format!("One request names 1 to {MOST_NAMES} organizations");
+        let detail = format!(
+            "One request must name 1 to {MOST_NAMES} organizations; send the rest in another"
+        );
         return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
     }
     let mut names = Vec::new();

@@ -23,9 +23,9 @@ fn role(organization: &Organization, text: &str) -> Result<Role> {
     text.parse().map_err(|_| {
         if organization.is_admin() && text == "billing_admin" {
             return Refusal::NotAvailableInAdminOrg
-                .because("An Admin Organization has no billing, so no billing admins");
+                .because("An Admin Organization has no billing, so no billing admins; choose owner, admin or member");
         }
-        Refusal::InvalidRole.because("A role is owner, admin or member")
+        Refusal::InvalidRole.because("There is no such role; choose owner, admin or member")
     })
 }
 
@@ -103,14 +103,14 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let (source, state) = (call.filter("source"), call.filter("state"));
     if let Some(state) = state.filter(|state| !matches!(*state, "active" | "suspended")) {
-        let detail = format!("state is active or suspended, not \"{state}\"");
+        let detail = format!("state must be active or suspended, not \"{state}\"");
         return Err(bad("invalid_parameter", detail));
     }
     let derived = ["directory", "group"];
     let unknown = |word: &&str| Source::stored(word).is_none() && !derived.contains(word);
     if let Some(source) = source.filter(unknown) {
         let detail = format!(
-            "source is creator, manual, invite, jit, owner_protected, directory or group, not \"{source}\""
+            "source must be creator, manual, invite, jit, owner_protected, directory or group, not \"{source}\""
         );
         return Err(bad("invalid_parameter", detail));
     }
@@ -135,7 +135,8 @@ fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {
     let organization = call.organization()?;
     let membership = people::membership(call.tx, &organization.id, account)?;
     let membership = membership.ok_or_else(|| {
-        Error::not_found("The organization has no such member").with_code("not_a_member")
+        Error::not_found("The organization has no such member; its list of members has their ids")
+            .with_code("not_a_member")
     })?;
     view(call, &organization, &membership)
 }
@@ -145,13 +146,25 @@ pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
     Reply::ok(&shown(call, &account)?)
 }
 
-/// Only owners make owners, and change them.
+/// Whoever makes, changes or removes an owner or admin has signed in just now; and only owners do that with
+/// owners.
+fn require_authority(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    roles: &[Role],
+) -> Result<()> {
+    if roles.iter().any(|role| *role > Role::Member) {
+        call.person.require_fresh(call.cause.now)?;
+    }
+    if roles.contains(&Role::Owner) { require_owner(call, organization) } else { Ok(()) }
+}
+
 fn require_owner(call: &mut Call<'_, '_>, organization: &Organization) -> Result<()> {
     let Some(caller) = call.person.account() else { return Ok(()) };
     if call.tx.role(&organization.id, caller)? == Some(Role::Owner) {
         return Ok(());
     }
-    let detail = "Only an owner makes others owners, and changes them";
+    let detail = "Only an owner makes others owners, and changes them; ask one";
     Err(Error::new(scim_core::Kind::Forbidden, detail).with_code("role_required"))
 }
 
@@ -159,11 +172,11 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewMember = call.input()?;
     let organization = call.organization()?;
     let role = role(&organization, new.role.as_deref().unwrap_or("member"))?;
-    if role == Role::Owner {
-        require_owner(call, &organization)?;
-    }
     let address = email(&new.email)?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
+    // Somebody who comes back may have been more than is given now.
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before, role])?;
     let how = (Source::Manual, role);
     let movements = people::add(call.tx, &organization, &account, how, call.incoming.cause)?;
     call.moved(movements);
@@ -174,10 +187,8 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
     let change: RoleChange = call.input()?;
     let (organization, account) = (call.organization()?, call.id("account")?);
     let role = role(&organization, &change.role)?;
-    let is_owner = call.tx.role(&organization.id, &account)? == Some(Role::Owner);
-    if role == Role::Owner || is_owner {
-        require_owner(call, &organization)?;
-    }
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before, role])?;
     let movements = people::set_role(call.tx, &organization, &account, role, call.incoming.cause)?;
     call.moved(movements);
     Reply::ok(&shown(call, &account)?)
@@ -185,9 +196,8 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
 
 pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (organization, account) = (call.organization()?, call.id("account")?);
-    if call.tx.role(&organization.id, &account)? == Some(Role::Owner) {
-        require_owner(call, &organization)?;
-    }
+    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    require_authority(call, &organization, &[before])?;
     let movements = people::remove(call.tx, &organization, &account, call.incoming.cause)?;
     call.moved(movements);
     Ok(Reply::nothing())
@@ -197,8 +207,10 @@ pub(super) fn recover_owner(call: &mut Call<'_, '_>) -> Result<Reply> {
     let recovery: OwnerRecovery = call.input()?;
     let organization = call.organization()?;
     let account = call.tx.account_known_by(email(&recovery.email)?.key())?.ok_or_else(|| {
-        Error::not_found("There is no account with this address; make one first")
-            .with_code("not_found")
+        Error::not_found(
+            "There is no account with this address; make one first (scim-server account create)",
+        )
+        .with_code("not_found")
     })?;
     let movements =
         people::recover_owner(call.tx, &organization, &account.id, call.incoming.cause)?;

@@ -10,7 +10,7 @@ use utoipa::openapi::{
     PathsBuilder, Ref, RefOr, Required, Schema, ServerBuilder,
 };
 
-use super::endpoint::{Access, Endpoint, Output, Shape};
+use super::endpoint::{Access, Endpoint, Fresh, Output, Shape};
 use super::table::TABLE;
 use super::views::{Effects, Problem};
 
@@ -152,9 +152,14 @@ fn access(endpoint: &Endpoint) -> String {
             )
         }
     };
-    if endpoint.fresh {
-        text.push_str(" A session must be of the last ten minutes.");
-    }
+    text.push_str(match endpoint.fresh {
+        Fresh::No => "",
+        Fresh::Always => " A session must be of the last ten minutes.",
+        Fresh::OverAdministrators => {
+            " To make somebody an owner or admin, or to change or remove one, a session must be of the \
+             last ten minutes."
+        }
+    });
     text
 }
 

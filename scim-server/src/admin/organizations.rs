@@ -53,7 +53,8 @@ fn operators_to_say(call: &Call<'_, '_>, what: &str) -> Result<()> {
     if *call.person == Person::Operator {
         return Ok(());
     }
-    let detail = format!("{what} is for the operator of the server to say");
+    let detail =
+        format!("{what} is for the operator to say; leave it out, or ask whoever runs the server");
     Err(Error::new(Kind::Forbidden, detail).with_code("operator_only"))
 }
 

@@ -73,9 +73,15 @@ impl Api {
     pub(super) fn authenticate(&self, secret: Option<&str>, address: &str) -> Result<Person> {
         let refuse = |detail: &str| Error::new(Kind::Unauthorized, detail);
         let Some(secret) = secret else {
-            return Err(refuse("Sign in: Authorization: Bearer <session or token>"));
+            return Err(refuse(
+                "Nobody is signed in; send Authorization: Bearer with a session or token (POST /api/v1/sessions)",
+            ));
         };
-        let unknown = || refuse("The session or token is unknown, expired or revoked");
+        let unknown = || {
+            refuse(
+                "The session or token is unknown, expired or revoked; sign in again, or use another",
+            )
+        };
         let now = self.env.clock.now();
         let credential = self.store.find_credential(secret)?.filter(|c| c.is_live(now));
         let person = match credential {
@@ -118,10 +124,13 @@ impl Api {
         if self.store.may_try(subject, most, (now - window, now))? {
             return Ok(());
         }
-        let detail = format!(
-            "There were too many tries; wait {} minutes before the next",
-            window.as_mins().max(1)
-        );
-        Err(Error::new(Kind::TooManyRequests, detail).with_code("rate_limited"))
+        let wait = match window.as_mins() {
+            ..=1 => "a minute".to_owned(),
+            minutes => format!("{minutes} minutes"),
+        };
+        let detail = format!("There were too many tries; wait {wait} before the next");
+        let seconds = u32::try_from(window.as_secs()).map_err(Error::internal)?;
+        let refusal = Error::new(Kind::TooManyRequests, detail).with_code("rate_limited");
+        Err(refusal.with_retry_after(seconds))
     }
 }

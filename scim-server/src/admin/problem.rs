@@ -60,10 +60,11 @@ pub fn response(error: Error, request_id: &str) -> Response {
         "request_id": request_id,
     });
     let mut headers = Vec::new();
+    if let Some(seconds) = error.retry_after() {
+        headers.push(("Retry-After", seconds.to_string()));
+    }
     match error.kind() {
         Kind::Unauthorized => headers.push(("WWW-Authenticate", "Bearer".to_owned())),
-        Kind::TooManyRequests => headers.push(("Retry-After", "600".to_owned())),
-        Kind::Busy => headers.push(("Retry-After", "1".to_owned())),
         Kind::MethodNotAllowed => {
             let allowed = error.detail().rsplit(" has ").next().unwrap_or_default().to_owned();
             headers.push(("Allow", allowed));

@@ -42,7 +42,7 @@ pub(super) fn create_token(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let days = new.expires_in_days.unwrap_or(LIFETIME);
     if !(1..=LONGEST).contains(&days) {
-        let detail = format!("expires_in_days is a number from 1 to {LONGEST}");
+        let detail = format!("expires_in_days must be a number from 1 to {LONGEST}");
         return Err(bad("invalid_value", detail));
     }
     let user = match new.user.as_deref() {

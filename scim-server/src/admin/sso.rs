@@ -112,7 +112,8 @@ fn certificate(text: &str) -> Result<Certificate> {
 }
 
 fn none() -> Error {
-    Error::not_found("The organization has no single sign-on settings").with_code("not_found")
+    Error::not_found("The organization has no single sign-on settings; store some first")
+        .with_code("not_found")
 }
 
 pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
@@ -130,7 +131,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let foreign = |name: &str| {
         Err(Refusal::InvalidSso
-            .because(format!("{name} has no place in {} settings", change.protocol)))
+            .because(format!("{name} has no place in {} settings; leave it out", change.protocol)))
     };
     let provider = match change.protocol.as_str() {
         "saml" => {
@@ -166,7 +167,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
                 client_secret: given.or(kept).ok_or_else(|| missing("client_secret"))?,
             })
         }
-        _ => return Err(Refusal::InvalidSso.because("protocol is saml or oidc")),
+        _ => return Err(Refusal::InvalidSso.because("protocol must be saml or oidc")),
     };
     let settings = SsoSettings {
         provider,

@@ -37,6 +37,9 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             .takes::<NewAccount>()
             .gives::<AccountView>()
             .before(accounts::hash_password),
+        e(("GET", "/accounts"), ("listAccounts", "List the accounts"), Operator, accounts::list)
+            .lists::<AccountView>()
+            .filters(&[("email", "The account that is known by this address")]),
         e(
             ("GET", "/accounts/{account}"),
             ("getAccount", "Read an account; `me` is the caller's"),
@@ -122,7 +125,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<NewName>()
         .gives::<OrganizationView>()
-        .moves(),
+        .moves()
+        .fresh(),
         e(
             ("POST", "/organizations/{org}/owners:recover"),
             ("recoverOwner", "Give an organization without an active owner one"),
@@ -139,7 +143,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             codes::issue,
         )
         .takes::<NewLinkCode>()
-        .gives::<LinkCodeView>(),
+        .gives::<LinkCodeView>()
+        .fresh(),
         e(
             ("GET", "/organizations/{org}/link-codes"),
             ("listLinkCodes", "List the linking codes of an Admin Organization"),
@@ -153,14 +158,16 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             admin,
             codes::revoke_all,
         )
-        .lists::<LinkCodeView>(),
+        .lists::<LinkCodeView>()
+        .fresh(),
         e(
             ("DELETE", "/organizations/{org}/link-codes/{code}"),
             ("revokeLinkCode", "Revoke a linking code"),
             admin,
             codes::revoke,
         )
-        .gives::<LinkCodeView>(),
+        .gives::<LinkCodeView>()
+        .fresh(),
         e(
             ("POST", "/organizations/{org}/link:preview"),
             ("previewLink", "See what linking with a code would do"),
@@ -207,7 +214,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<ScimNamesChange>()
         .lists::<LinkedOrganizationView>()
-        .moves(),
+        .moves()
+        .fresh(),
         e(
             ("GET", "/organizations/{org}/linked-organizations/{linked}"),
             ("getLinkedOrganization", "Read a linked organization"),
@@ -223,7 +231,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<ScimNameChange>()
         .gives::<LinkedOrganizationView>()
-        .moves(),
+        .moves()
+        .fresh(),
         e(
             ("POST", "/organizations/{org}/linked-organizations/{linked}/unlink"),
             ("unlinkLinkedOrganization", "Unlink an organization from the admin side"),
@@ -344,7 +353,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             admin,
             scim::revoke_token,
         )
-        .gives::<ScimTokenView>(),
+        .gives::<ScimTokenView>()
+        .fresh(),
         e(
             ("GET", "/organizations/{org}/scim/groups"),
             ("listGroups", "List the directory's groups with what they match"),
@@ -371,7 +381,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<NewMember>()
         .gives::<MemberView>()
-        .moves(),
+        .moves()
+        .fresh_over_administrators(),
         e(
             ("GET", "/organizations/{org}/members/{account}"),
             ("getMember", "Read a member"),
@@ -387,14 +398,16 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         )
         .takes::<RoleChange>()
         .gives::<MemberView>()
-        .moves(),
+        .moves()
+        .fresh_over_administrators(),
         e(
             ("DELETE", "/organizations/{org}/members/{account}"),
             ("removeMember", "Remove a member who was added by hand"),
             admin,
             members::remove,
         )
-        .moves(),
+        .moves()
+        .fresh_over_administrators(),
         e(("GET", "/organizations/{org}/teams"), ("listTeams", "List teams"), member, teams::list)
             .lists::<TeamView>(),
         e(
@@ -472,7 +485,8 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             audit::begin_export,
         )
         .takes::<NewAuditExport>()
-        .gives::<AuditExportView>(),
+        .gives::<AuditExportView>()
+        .fresh(),
     ]
 });
 

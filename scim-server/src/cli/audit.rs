@@ -1,6 +1,5 @@
 //! `audit export`
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
@@ -9,7 +8,9 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::desk::Desk;
+use super::output::Output;
 use crate::config::Config;
+use crate::private_file;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Audit {
@@ -24,6 +25,8 @@ pub(super) enum Audit {
         /// The file to write [default: standard output]
         #[arg(long)]
         file: Option<PathBuf>,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -40,28 +43,31 @@ const COLUMNS: [&str; 8] =
 
 impl Audit {
     pub(super) fn run(self, config: &Config) -> Result<()> {
-        let Self::Export { org, format, file } = self;
+        let Self::Export { org, format, file, output } = self;
         let desk = Desk::open(config)?;
         let export = format!("/organizations/{org}/audit-exports");
         desk.call("POST", &export, "", Some(&json!({"format": format.word()})))?;
         let mut writer: Box<dyn Write> = match &file {
             None => Box::new(std::io::stdout().lock()),
             Some(file) => {
-                let made = File::create(file);
+                let made = private_file::rewrite(file);
                 let made = made.with_context(|| format!("{} can't be written", file.display()))?;
                 Box::new(BufWriter::new(made))
             }
         };
         let path = format!("/organizations/{org}/audit-events");
         let closed = "the export can't be written any further";
+        let mut written = 0;
         match format {
             Format::Ndjson => desk.each(&path, "&order=oldest", |event| {
+                written += 1;
                 writeln!(writer, "{event}").context(closed)
             })?,
             Format::Csv => {
                 let mut csv = csv::Writer::from_writer(&mut writer);
                 csv.write_record(COLUMNS)?;
                 desk.each(&path, "&order=oldest", |event| {
+                    written += 1;
                     csv.write_record(
                         COLUMNS.map(|column| cell(event.get(column).unwrap_or(&Value::Null))),
                     )
@@ -70,7 +76,11 @@ impl Audit {
                 csv.flush().context(closed)?;
             }
         }
-        writer.flush().context(closed)
+        writer.flush().context(closed)?;
+        drop(writer);
+        let told = json!({"written": written, "file": file});
+        output.done_beside(file.is_none(), &format!("{written} entries written"), &told);
+        Ok(())
     }
 }
 

@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
+use super::output::Output;
 use crate::config::Config;
 use crate::store::{self, Options, Step};
 
@@ -15,29 +17,39 @@ pub(super) struct Copy {
     /// The empty database to copy to, or one that has a part of the same copy
     #[arg(long, value_name = "URL")]
     to: String,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl Copy {
     pub(super) fn run(&self, config: &Config) -> Result<()> {
-        let at = |url: &str| Options { url: url.to_owned(), ..config.store.clone() };
+        let at = |url: &str, create: bool| Options {
+            url: url.to_owned(),
+            create,
+            ..config.store.clone()
+        };
         let bar = ProgressBar::new(0);
         if let Ok(style) =
             ProgressStyle::with_template("{msg:9} {bar:40} {pos}/{len} {per_sec} {eta}")
         {
             bar.set_style(style);
         }
-        let rows = store::copy(&at(&self.from), &at(&self.to), &mut |step| match step {
-            Step::Begin(rows) | Step::Compare(rows) => {
-                let comparing = matches!(step, Step::Compare(_));
-                bar.set_message(if comparing { "comparing" } else { "copying" });
-                bar.set_length(rows);
-                bar.set_position(0);
-                bar.reset_eta();
-            }
-            Step::Copied(rows) | Step::Compared(rows) => bar.inc(rows),
-        });
+        let rows =
+            store::copy(&at(&self.from, false), &at(&self.to, true), &mut |step| match step {
+                Step::Begin(rows) | Step::Compare(rows) => {
+                    let comparing = matches!(step, Step::Compare(_));
+                    bar.set_message(if comparing { "comparing" } else { "copying" });
+                    bar.set_length(rows);
+                    bar.set_position(0);
+                    bar.reset_eta();
+                }
+                Step::Copied(rows) | Step::Compared(rows) => bar.inc(rows),
+            });
         bar.finish_and_clear();
-        println!("Copied {} rows; both databases have the same, to the last byte.", rows?);
+        let rows = rows?;
+        let sentence =
+            format!("Copied {rows} rows; both databases have the same, to the last byte.");
+        self.output.done(&sentence, &json!({"copied": rows}));
         Ok(())
     }
 }

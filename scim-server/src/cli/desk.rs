@@ -1,14 +1,15 @@
 //! [`Desk`]: the administrative API for whoever runs the server: the same endpoints, called in the same
-//! process as the operator. Secrets are read from standard input, never from arguments.
+//! process as the operator.
 
-use std::io::Read as _;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use clap::Args;
+use scim_core::{Error, Kind};
 use serde_json::{Map, Value};
 
 use super::output::{Format, Output, text};
+use crate::admin::Request;
 use crate::config::Config;
 use crate::serve;
 
@@ -26,11 +27,32 @@ pub(super) struct Plan {
 }
 
 /// The administrative API, as the operator.
-pub(super) struct Desk(serve::Opened);
+pub(super) struct Desk {
+    opened: serve::Opened,
+    /// Where the server is reached, if that is said.
+    pub(super) public_url: Option<String>,
+}
 
 impl Desk {
     pub(super) fn open(config: &Config) -> Result<Self> {
-        Ok(Self(serve::open(config)?))
+        Ok(Self { opened: serve::open(config)?, public_url: config.public_url.clone() })
+    }
+
+    fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        query: &str,
+        body: Option<&Value>,
+    ) -> scim_core::Result<Value> {
+        self.opened.api.operate(Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            body: body.map(|body| body.to_string().into_bytes()).unwrap_or_default(),
+            base_url: self.public_url.clone().unwrap_or_default(),
+            ..Request::default()
+        })
     }
 
     pub(super) fn call(
@@ -40,17 +62,19 @@ impl Desk {
         query: &str,
         body: Option<&Value>,
     ) -> Result<Value> {
-        let done = self.0.api.operate(method, path, query, body);
-        done.map_err(|error| match (error.code(), std::error::Error::source(&error)) {
-            // There is no log to look into: what went wrong inside is told here.
-            (_, Some(source)) => anyhow!("{source}"),
-            (Some(code), None) => anyhow!("{} ({code})", error.detail()),
-            (None, None) => anyhow!("{}", error.detail()),
-        })
+        self.ask(method, path, query, body).map_err(told)
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value> {
         self.call("GET", path, "", None)
+    }
+
+    /// What a path names, if there is something.
+    pub(super) fn find(&self, path: &str) -> Result<Option<Value>> {
+        match self.ask("GET", path, "", None) {
+            Err(error) if error.kind() == Kind::NotFound => Ok(None),
+            found => found.map(Some).map_err(told),
+        }
     }
 
     /// All entries of a list.
@@ -90,13 +114,14 @@ impl Desk {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Makes something and shows it, or tells whom that would concern.
+    /// Makes something and has it shown, or tells whom that would concern.
     pub(super) fn make(
         &self,
         plan: Plan,
         method: &str,
         path: &str,
         body: Option<&Value>,
+        show: impl FnOnce(Value),
     ) -> Result<ExitCode> {
         if plan.dry_run {
             return self.change(plan, method, path, body);
@@ -105,7 +130,8 @@ impl Desk {
         if let (Format::Table, Some(made)) = (plan.output.format, made.as_object_mut()) {
             made.remove("effects");
         }
-        self.show(plan.output, &made)
+        show(made);
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Does what moves people, or tells what it would do.
@@ -167,7 +193,7 @@ impl Desk {
             None,
         )?;
         let account = text(&found, "/account").map(str::to_owned);
-        account.with_context(|| format!("{person} is not a member of {org}"))
+        account.with_context(|| format!("{person} is not a member of {org}; scim-server member list --org {org} shows who is"))
     }
 
     /// A claim's id, by its domain or id.
@@ -176,7 +202,17 @@ impl Desk {
         let is =
             |claim: &&Value| [text(claim, "/domain"), text(claim, "/id")].contains(&Some(domain));
         let found = claims.iter().find(is).and_then(|claim| text(claim, "/id"));
-        found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}"))
+        found.map(str::to_owned).with_context(|| format!("{org} does not claim {domain}; scim-server domain list --org {org} shows what it does"))
+    }
+}
+
+/// An error of the API, for whoever typed the command.
+fn told(error: Error) -> anyhow::Error {
+    match (error.code(), std::error::Error::source(&error)) {
+        // There is no log to look into: what went wrong inside is told here.
+        (_, Some(source)) => anyhow!("{source}"),
+        (Some(code), None) => anyhow!("{} ({code})", error.detail()),
+        (None, None) => anyhow!("{}", error.detail()),
     }
 }
 
@@ -196,17 +232,4 @@ pub(super) fn encode(text: &str) -> String {
     text.bytes()
         .map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") })
         .collect()
-}
-
-/// A secret from standard input.
-pub(super) fn secret(argument: &str, name: &str) -> Result<String> {
-    if argument != "-" {
-        bail!("--{name} takes -, and the {name} on standard input: arguments are seen by others");
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("standard input can't be read")?;
-    match text.trim() {
-        "" => bail!("there is no {name} on standard input"),
-        text => Ok(text.to_owned()),
-    }
 }

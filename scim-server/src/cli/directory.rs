@@ -1,21 +1,22 @@
 //! `token` and `migrate`.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
 use scim_core::org::Cause;
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde_json::{Value, json};
 
-use super::output::Format;
+use super::output::{Format, Output};
 use super::{Lifetime, Spec, Token};
 use crate::config::Config;
 use crate::serve::{self, Opened};
 use crate::store::{self, OPERATOR, TokenSpec, scopes_text};
 
-pub(super) fn migrate(config: &Config) -> Result<()> {
+pub(super) fn migrate(config: &Config, output: Output) -> Result<()> {
     let opened = serve::open(config)?;
-    println!("The database is up to date ({}).", opened.store.facts());
+    let facts = opened.store.facts();
+    output.done(&format!("The database is up to date ({facts})."), &json!({"database": facts}));
     Ok(())
 }
 
@@ -27,10 +28,6 @@ pub(super) fn token(config: &Config, command: Token) -> Result<()> {
     match command {
         Token::Create { spec, output } => {
             let Spec { org, preset, expires_in: Lifetime(lifetime), scopes, user } = spec;
-            let user = match user {
-                None => None,
-                Some(user) => Some(Id::parse(&user).context("--user must be the id of a user")?),
-            };
             let expires = lifetime.map(|lifetime| now + lifetime);
             let spec = TokenSpec { preset, scopes, user, expires };
             let (token, secret) = store
@@ -50,11 +47,12 @@ pub(super) fn token(config: &Config, command: Token) -> Result<()> {
             let tokens = store.read_records(|tx| tx.tokens(&Tenant::new(&org)))?;
             output.list(&tokens.iter().map(token_json).collect::<Vec<_>>());
         }
-        Token::Revoke { org, id } => {
+        Token::Revoke { org, id, output } => {
             store
                 .write_records(|tx| tx.revoke_token(&Tenant::new(&org), &id, &cause))
                 .map_err(|e| anyhow::anyhow!("{}", e.detail()))?;
-            println!("Revoked {id}; it stops working within a second.");
+            let sentence = format!("Revoked {id}; it stops working within a second.");
+            output.done(&sentence, &json!({"revoked": id}));
         }
     }
     Ok(())

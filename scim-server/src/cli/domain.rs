@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::desk::{Desk, Plan, path};
-use super::output::Output;
+use super::output::{Output, text};
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -59,14 +59,32 @@ impl Domain {
         match self {
             Self::Add { org, domain, plan } => {
                 let path = path(&["organizations", &org, "domains"]);
-                desk.make(plan, "POST", &path, Some(&json!({"domain": domain})))
+                desk.make(plan, "POST", &path, Some(&json!({"domain": domain})), |made| {
+                    plan.output.one(&made);
+                    plan.output.hint(&format!(
+                        "Publish record_value as a TXT record at one of record_names, then: scim-server domain \
+                         verify --org {org} {domain}"
+                    ));
+                })
             }
             Self::List { org, output } => {
                 output.list(&desk.list(&path(&["organizations", &org, "domains"]), "")?);
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify(ClaimedDomain { org, domain, plan }) => {
-                desk.make(plan, "POST", &claim(&org, &domain, ":verify")?, None)
+                desk.make(plan, "POST", &claim(&org, &domain, ":verify")?, None, |looked| {
+                    plan.output.one(&looked);
+                    match text(&looked, "/finding") {
+                        Some("absent") => plan.output.hint(
+                            "DNS has no such record, or not yet: publish record_value as a TXT record at one of \
+                             record_names, and try again in some minutes.",
+                        ),
+                        Some("unknown") => {
+                            plan.output.hint("DNS gave no answer; try again in some minutes.");
+                        }
+                        _ => {}
+                    }
+                })
             }
             Self::Transfer(ClaimedDomain { org, domain, plan }) => {
                 desk.change(plan, "POST", &claim(&org, &domain, ":transfer")?, None)

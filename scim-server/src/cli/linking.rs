@@ -76,7 +76,10 @@ impl LinkCode {
                 let made = desk.call("POST", &path, "", Some(&body))?;
                 output.one(&made);
                 if output.format == Format::Table {
-                    eprintln!("The code is shown this once, and is good for three days.");
+                    eprintln!(
+                        "The code is shown this once, and is good for three days and one link. Whoever \
+                         administers the organization redeems it: scim-server org link ORG --code -"
+                    );
                 }
                 Ok(ExitCode::SUCCESS)
             }

@@ -32,6 +32,8 @@ pub(super) enum Operator {
     RevokeToken {
         /// Its id, cred_…
         id: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -70,7 +72,7 @@ impl Operator {
                 let all = store.read_records(|tx| tx.credentials(kind, None, now))?;
                 output.list(&all.iter().map(shown).collect::<Vec<_>>());
             }
-            Self::RevokeToken { id } => {
+            Self::RevokeToken { id, output } => {
                 let known = store.write_records(|tx| {
                     let known = tx.credentials(kind, None, now)?.iter().any(|c| c.id == id);
                     if known {
@@ -79,9 +81,11 @@ impl Operator {
                     Ok(known)
                 })?;
                 if !known {
-                    bail!("there is no operator token \"{id}\"; operator list-tokens shows them");
+                    bail!(
+                        "there is no operator token \"{id}\"; scim-server operator list-tokens shows them"
+                    );
                 }
-                println!("Revoked {id}.");
+                output.done(&format!("Revoked {id}."), &json!({"revoked": id}));
             }
         }
         Ok(())

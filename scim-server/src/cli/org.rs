@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
-use scim_core::org::DomainPolicy;
+use scim_core::org::{DomainPolicy, Plan};
 use serde_json::json;
 
-use super::desk::{Desk, Plan, object, path, secret};
-use super::output::Output;
+use super::desk::{Desk, Plan as Planned, object, path};
+use super::input::{Stdin, StdinOnly};
+use super::output::{Format, Output};
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
@@ -29,7 +30,7 @@ pub(super) enum Org {
         domains: DomainPolicy,
         /// What was bought: enterprise or other
         #[arg(long)]
-        plan: Option<String>,
+        plan: Option<Plan>,
         #[command(flatten)]
         output: Output,
     },
@@ -50,20 +51,20 @@ pub(super) enum Org {
         /// Its id
         org: String,
         #[command(flatten)]
-        plan: Plan,
+        plan: Planned,
     },
     /// Link an organization to the Admin Organization that issued a code
     Link {
         /// Its id
         org: String,
         /// The code: - reads it from standard input
-        #[arg(long)]
-        code: String,
+        #[arg(long, value_name = "-", value_parser = StdinOnly)]
+        code: Stdin,
         /// The SCIM Name to begin with
         #[arg(long)]
         scim_name: Option<String>,
         #[command(flatten)]
-        plan: Plan,
+        plan: Planned,
     },
     /// Unlink an organization; its own settings count again
     Unlink {
@@ -73,7 +74,7 @@ pub(super) enum Org {
         #[arg(long, value_enum)]
         members: Members,
         #[command(flatten)]
-        plan: Plan,
+        plan: Planned,
     },
     /// List the organizations linked to an Admin Organization
     Linked {
@@ -111,9 +112,15 @@ impl Org {
                     ("scim_domains", domains),
                     ("kind", kind),
                     ("owner", owner),
-                    ("plan", plan),
+                    ("plan", plan.map(|plan| plan.to_string())),
                 ]);
-                desk.show(output, &desk.call("POST", "/organizations", "", Some(&body))?)
+                let mut made = desk.call("POST", "/organizations", "", Some(&body))?;
+                // The owner gains what was asked for: nothing that a person has to be told.
+                if let Some(made) = made.as_object_mut().filter(|_| output.format == Format::Table)
+                {
+                    made.remove("effects");
+                }
+                desk.show(output, &made)
             }
             Self::List { output } => {
                 output.list(&desk.list("/organizations", "")?);
@@ -126,7 +133,7 @@ impl Org {
                 desk.change(plan, "DELETE", &path(&["organizations", &org]), None)
             }
             Self::Link { org, code, scim_name, plan } => {
-                let code = secret(&code, "code")?;
+                let code = code.read("linking code")?;
                 let body = object([("code", Some(code)), ("scim_name", scim_name)]);
                 desk.change(plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
             }

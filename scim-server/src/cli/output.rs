@@ -1,12 +1,13 @@
 //! How commands print: tables for people, JSON for programs.
 
 use clap::{Args, ValueEnum};
+use comfy_table::{Table, presets};
 use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Output {
     /// How to print
-    #[arg(short = 'o', long = "output", value_enum, default_value = "table")]
+    #[arg(id = "output", short = 'o', long = "output", value_enum, default_value = "table")]
     pub(super) format: Format,
 }
 
@@ -19,44 +20,66 @@ pub(super) enum Format {
 }
 
 impl Output {
+    /// One thing: a line for each of its facts.
     pub(super) fn one(self, value: &Value) {
         match self.format {
             Format::Json => println!("{value}"),
             Format::Table => {
-                let facts: Vec<_> = value.as_object().into_iter().flatten().collect();
-                let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-                for (name, value) in facts.into_iter().filter(|(_, value)| !value.is_null()) {
-                    println!("{name:width$}  {}", plain(value));
-                }
+                let mut facts = Vec::new();
+                collect_facts(String::new(), value, &mut facts);
+                println!("{}", table(facts));
             }
         }
     }
 
+    /// Several of a kind: a line for each.
     pub(super) fn list(self, values: &[Value]) {
-        if self.format == Format::Json {
-            println!("{}", Value::from(values.to_vec()));
-            return;
+        match (self.format, values.first().and_then(Value::as_object)) {
+            (Format::Json, _) => println!("{}", Value::from(values.to_vec())),
+            (Format::Table, None) => println!("None."),
+            (Format::Table, Some(first)) => {
+                let empty = |value: &Value| value.is_null() || value == &Value::from("");
+                let told = |name: &&String| {
+                    values.iter().filter_map(|value| value.get(*name)).any(|value| !empty(value))
+                };
+                let names: Vec<&String> = first.keys().filter(told).collect();
+                let row = |value: &Value| {
+                    names
+                        .iter()
+                        .map(|name| value.get(*name).map(plain).unwrap_or_default())
+                        .collect()
+                };
+                let header = names.iter().map(|name| (*name).clone()).collect();
+                println!("{}", table(std::iter::once(header).chain(values.iter().map(row))));
+            }
         }
-        let Some(Value::Object(first)) = values.first() else {
-            println!("None.");
-            return;
-        };
-        let names: Vec<&String> = first.keys().collect();
-        let cell = |value: &Value, name: &str| value.get(name).map(plain).unwrap_or_default();
-        let widths: Vec<usize> = names
-            .iter()
-            .map(|name| {
-                let cells = values.iter().map(|value| cell(value, name).chars().count());
-                cells.chain([name.len()]).max().unwrap_or_default()
-            })
-            .collect();
-        let line = |cells: Vec<String>| {
-            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
-            println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-        };
-        line(names.iter().map(|name| (*name).clone()).collect());
-        for value in values {
-            line(names.iter().map(|name| cell(value, name)).collect());
+    }
+
+    /// What was done: a sentence, or the same as JSON.
+    pub(super) fn done(self, sentence: &str, value: &Value) {
+        println!("{}", self.told(sentence, value));
+    }
+
+    /// What was done, where standard output may hold something else already.
+    pub(super) fn done_beside(self, data_is_printed: bool, sentence: &str, value: &Value) {
+        if data_is_printed {
+            eprintln!("{}", self.told(sentence, value));
+        } else {
+            self.done(sentence, value);
+        }
+    }
+
+    /// What to do next, for people.
+    pub(super) fn hint(self, sentence: &str) {
+        if self.format == Format::Table {
+            eprintln!("{sentence}");
+        }
+    }
+
+    fn told(self, sentence: &str, value: &Value) -> String {
+        match self.format {
+            Format::Json => value.to_string(),
+            Format::Table => sentence.to_owned(),
         }
     }
 }
@@ -66,12 +89,49 @@ pub(super) fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
     value.pointer(pointer).and_then(Value::as_str)
 }
 
+/// Columns without lines around them, so that what is printed can be cut and searched.
+fn table(rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).add_rows(rows);
+    table.column_iter_mut().for_each(|column| {
+        column.set_padding((0, 2));
+    });
+    table.trim_fmt()
+}
+
+/// The facts of a value, each with the way to it: `own.certificates.1.subject`.
+fn collect_facts(name: String, value: &Value, facts: &mut Vec<Vec<String>>) {
+    let inside = |part: &str| {
+        if name.is_empty() { part.to_owned() } else { format!("{name}.{part}") }
+    };
+    match value {
+        Value::Null => {}
+        Value::Array(list) if list.is_empty() => {}
+        Value::Object(object) => {
+            object.iter().for_each(|(part, value)| collect_facts(inside(part), value, facts));
+        }
+        Value::Array(list) if list.iter().any(Value::is_object) => {
+            let numbered = (1..).zip(list);
+            numbered.for_each(|(n, value)| collect_facts(inside(&format!("{n}")), value, facts));
+        }
+        // A certificate in PEM: what it says stands beside it.
+        Value::String(text) if text.contains('\n') => {}
+        value => facts.push(vec![name, plain(value)]),
+    }
+}
+
+/// A value in a cell. Control characters would be orders to the terminal.
 fn plain(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Array(list) if list.iter().all(Value::is_string) => {
-            list.iter().map(plain).collect::<Vec<_>>().join(", ")
+        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        Value::Array(list) => list.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Object(object) => {
+            let facts = object.iter().filter(|(_, value)| !value.is_null());
+            facts
+                .map(|(name, value)| format!("{name} {}", plain(value)))
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         other => other.to_string(),
     }

@@ -2,11 +2,13 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::{Args, Subcommand};
+use scim_core::org::Role;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Plan, encode, object, path, secret};
+use super::desk::{Desk, Plan, encode, object, path};
+use super::input::{Stdin, StdinOnly};
 use super::output::{Format, Output, text};
 use crate::config::Config;
 
@@ -29,7 +31,7 @@ pub(super) enum Member {
         email: String,
         /// member, admin or owner
         #[arg(long, default_value = "member")]
-        role: String,
+        role: Role,
         #[command(flatten)]
         plan: Plan,
     },
@@ -51,7 +53,7 @@ pub(super) enum Member {
         /// The person's address, or the account's id
         person: String,
         /// member, admin or owner
-        role: String,
+        role: Role,
         #[command(flatten)]
         plan: Plan,
     },
@@ -67,8 +69,30 @@ pub(super) enum Account {
         #[arg(long)]
         name: Option<String>,
         /// The password: - reads it from standard input
-        #[arg(long)]
-        password: Option<String>,
+        #[arg(long, value_name = "-", value_parser = StdinOnly)]
+        password: Option<Stdin>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// List the accounts
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show an account, and what it is a member of
+    Show {
+        /// The person's address, or the account's id
+        person: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Set a password; ends the sessions and personal tokens that there are
+    SetPassword {
+        /// The person's address, or the account's id
+        person: String,
+        /// The password: - reads it from standard input
+        #[arg(long, value_name = "-", value_parser = StdinOnly)]
+        password: Stdin,
         #[command(flatten)]
         output: Output,
     },
@@ -115,15 +139,18 @@ impl Member {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Add { org, email, role, plan } => {
-                let body = json!({"email": email, "role": role});
+                let body = json!({"email": email, "role": role.to_string()});
                 desk.change(plan, "POST", &path(&["organizations", &org, "members"]), Some(&body))
             }
             Self::Remove { org, person, plan } => {
                 desk.change(plan, "DELETE", &one(&org, &person)?, None)
             }
-            Self::Role { org, person, role, plan } => {
-                desk.change(plan, "PATCH", &one(&org, &person)?, Some(&json!({"role": role})))
-            }
+            Self::Role { org, person, role, plan } => desk.change(
+                plan,
+                "PATCH",
+                &one(&org, &person)?,
+                Some(&json!({"role": role.to_string()})),
+            ),
         }
     }
 }
@@ -146,12 +173,68 @@ fn in_short(member: &mut Value) {
 
 impl Account {
     pub(super) fn run(self, config: &Config) -> Result<ExitCode> {
-        let Self::Create { email, name, password, output } = self;
         let desk = Desk::open(config)?;
-        let password = password.map(|argument| secret(&argument, "password")).transpose()?;
-        let body = object([("email", Some(email)), ("name", name), ("password", password)]);
-        desk.show(output, &desk.call("POST", "/accounts", "", Some(&body))?)
+        match self {
+            Self::Create { email, name, password, output } => {
+                let password = password.map(|stdin| stdin.read("password")).transpose()?;
+                let body = object([("email", Some(email)), ("name", name), ("password", password)]);
+                let mut made = desk.call("POST", "/accounts", "", Some(&body))?;
+                in_words(&mut made, output);
+                desk.show(output, &made)
+            }
+            Self::List { output } => {
+                let mut accounts = desk.list("/accounts", "")?;
+                accounts.iter_mut().for_each(|account| in_words(account, output));
+                output.list(&accounts);
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Show { person, output } => {
+                let mut account = find(&desk, &person)?;
+                in_words(&mut account, output);
+                desk.show(output, &account)
+            }
+            Self::SetPassword { person, password, output } => {
+                let password = json!({"password": password.read("password")?});
+                let account = find(&desk, &person)?;
+                let id = text(&account, "/id").unwrap_or_default();
+                desk.call("PUT", &path(&["accounts", id, "password"]), "", Some(&password))?;
+                let sentence = format!(
+                    "Set the password of {person}; what was signed in with it is signed out."
+                );
+                output.done(&sentence, &json!({"id": id, "has_password": true}));
+                Ok(ExitCode::SUCCESS)
+            }
+        }
     }
+}
+
+/// An account, by its address or id.
+fn find(desk: &Desk, person: &str) -> Result<Value> {
+    if !person.contains('@') {
+        return desk.get(&path(&["accounts", person]));
+    }
+    let found = desk.list("/accounts", &format!("&email={}", encode(person)))?;
+    found.into_iter().next().with_context(|| {
+        format!(
+            "there is no account with the address {person}; scim-server account create {person} makes one"
+        )
+    })
+}
+
+/// An account's memberships as words, for a table.
+fn in_words(account: &mut Value, output: Output) {
+    let Some(account) = account.as_object_mut().filter(|_| output.format == Format::Table) else {
+        return;
+    };
+    let memberships = account.get("memberships").and_then(Value::as_array).into_iter().flatten();
+    let words: Vec<String> = memberships
+        .map(|membership| {
+            let word = |pointer: &str| text(membership, pointer).unwrap_or_default();
+            let rests = if word("/state") == "suspended" { " (suspended)" } else { "" };
+            format!("{} of \"{}\"{rests}", word("/role"), word("/organization_name"))
+        })
+        .collect();
+    account.insert("memberships".into(), words.join(", ").into());
 }
 
 impl Owner {

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, Plan, encode, path, secret};
+use super::desk::{Desk, Plan, encode, path};
+use super::input::Stdin;
 use super::output::Output;
 use crate::config::Config;
 
@@ -37,6 +38,8 @@ pub(super) enum Sso {
         /// The organization's id
         #[arg(long)]
         org: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Tell how somebody signs in
     Resolve {
@@ -54,24 +57,28 @@ impl Sso {
             Self::Show { org, output } => {
                 let effective = desk.get(&path(&["organizations", &org, "sso", "effective"]))?;
                 // Without settings of its own there are still those that count.
-                let own = desk.get(&path(&["organizations", &org, "sso"])).unwrap_or(Value::Null);
+                let own = desk.find(&path(&["organizations", &org, "sso"]))?;
+                let own = own.map(|own| reachable(&desk, own));
                 desk.show(output, &json!({"own": own, "effective": effective}))
             }
             Self::Set { org, file, plan } => {
                 let text = if file.as_os_str() == "-" {
-                    secret("-", "settings")?
+                    Stdin.read("settings")?
                 } else {
                     std::fs::read_to_string(&file)
                         .with_context(|| format!("{} can't be read", file.display()))?
                 };
                 let body: Value =
-                    serde_json::from_str(&text).context("the settings are not JSON")?;
+                    serde_json::from_str(&text).context("the settings are not JSON; scim-server sso show -o json shows what they look like")?;
                 let path = path(&["organizations", &org, "sso"]);
-                desk.make(plan, "PUT", &path, Some(&body))
+                desk.make(plan, "PUT", &path, Some(&body), |stored| {
+                    plan.output.one(&reachable(&desk, stored));
+                })
             }
-            Self::Remove { org } => {
+            Self::Remove { org, output } => {
                 desk.call("DELETE", &path(&["organizations", &org, "sso"]), "", None)?;
-                println!("Removed the single sign-on settings of {org}.");
+                let sentence = format!("Removed the single sign-on settings of {org}.");
+                output.done(&sentence, &json!({"removed": org}));
                 Ok(ExitCode::SUCCESS)
             }
             Self::Resolve { email, output } => {
@@ -80,4 +87,19 @@ impl Sso {
             }
         }
     }
+}
+
+/// Settings with what the identity provider needs to know, or a word about what is missing for that.
+fn reachable(desk: &Desk, mut settings: Value) -> Value {
+    if desk.public_url.is_none() {
+        if let Some(relative) = settings.get_mut("service_provider") {
+            relative.take();
+        }
+        eprintln!(
+            "What the identity provider needs to know (entity id, assertion consumer service, redirect URI) \
+             begins with the URL that the server is reached by: repeat this with --public-url \
+             https://scim.example.com, or set SCIM_PUBLIC_URL."
+        );
+    }
+    settings
 }

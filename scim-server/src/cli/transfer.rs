@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::directory::known;
 use super::{Export, Import};
 use crate::config::Config;
+use crate::private_file;
 use crate::serve::{self, Opened};
 
 const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
@@ -85,9 +86,13 @@ pub(super) fn import(config: &Config, import: &Import) -> Result<()> {
     }
     bar.finish_and_clear();
     let Tally { created, updated, failed, .. } = tally;
-    println!("{created} created, {updated} updated, {failed} failed");
+    let sentence = format!("{created} created, {updated} updated, {failed} failed");
+    let told = json!({"created": created, "updated": updated, "failed": failed});
+    import.output.done(&sentence, &told);
     if failed > 0 {
-        bail!("{failed} lines were not brought in");
+        bail!(
+            "{failed} lines were not brought in, for the reasons above; mend them and import the file again"
+        );
     }
     Ok(())
 }
@@ -187,10 +192,10 @@ fn refused(answer: &Value) -> anyhow::Error {
 
 pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
     let client = Client::new(config, &export.org, "export")?;
-    let mut out: Box<dyn Write> = match &export.output {
+    let mut out: Box<dyn Write> = match &export.file {
         None => Box::new(BufWriter::new(std::io::stdout())),
         Some(path) => {
-            let file = File::create(path)
+            let file = private_file::rewrite(path)
                 .with_context(|| format!("{} can't be written", path.display()))?;
             Box::new(BufWriter::new(file))
         }
@@ -223,7 +228,10 @@ pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
         }
     }
     out.flush().context("the end of the file could not be written")?;
-    eprintln!("{written} resources written");
+    drop(out);
+    let told = json!({"written": written, "file": export.file});
+    let (printed, sentence) = (export.file.is_none(), format!("{written} resources written"));
+    export.output.done_beside(printed, &sentence, &told);
     Ok(())
 }
 

@@ -67,12 +67,10 @@ impl Tokens {
         }
         *count = count.saturating_add(1);
         if *count > self.failure_limit {
-            return Error::new(
-                Kind::TooManyRequests,
-                "Too many requests with a token that is no good; wait a minute",
-            );
+            let detail = "Too many requests with a token that is no good; wait a minute";
+            return Error::new(Kind::TooManyRequests, detail).with_retry_after(60);
         }
-        Error::new(Kind::Unauthorized, "The token is unknown, expired or revoked")
+        Error::new(Kind::Unauthorized, "The token is unknown, expired or revoked; use another")
     }
 
     /// Unknown and wrong secrets cost what right ones do: a hash and a look-up by it.
@@ -172,7 +170,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<&str> {
         Some((scheme, secret)) if scheme.eq_ignore_ascii_case("Bearer") => {
             let secret = secret.trim();
             if secret.is_empty() || secret.len() > 512 || secret.contains(char::is_whitespace) {
-                return refuse("The token is unknown, expired or revoked");
+                return refuse("The token is unknown, expired or revoked; use another");
             }
             Ok(secret)
         }

@@ -53,12 +53,15 @@ impl fmt::Display for Target {
 }
 
 impl Target {
-    /// Whether there is something to open, rather than to make.
-    pub(super) fn exists(&self) -> bool {
+    /// # Errors
+    /// If there is nothing to open, and a file would have to be made.
+    pub(super) fn require(&self) -> Result<(), OpenError> {
         match self {
-            Self::Sqlite(place) => place.exists(),
-            #[cfg(feature = "postgres")]
-            Self::Postgres(_) => true,
+            Self::Sqlite(place) if !place.exists() => Err(OpenError::new(format!(
+                "{self} isn't there; name the right one with --database-url or SCIM_DATABASE_URL \
+                 (scim-server migrate makes a new one)"
+            ))),
+            _ => Ok(()),
         }
     }
 

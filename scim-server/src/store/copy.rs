@@ -69,9 +69,7 @@ pub fn copy(
     if source.to_string() == target.to_string() {
         return Err(OpenError::new("A database can't be copied to itself"));
     }
-    if !source.exists() {
-        return Err(OpenError::new(format!("{source} isn't there")));
-    }
+    source.require()?;
     let (mut source, mut target) = (Side::open(source)?, Side::open(target)?);
     if source.setting(MARK)?.is_some() {
         return Err(OpenError::new(format!("{} is itself half a copy", source.target)));

@@ -18,7 +18,7 @@ use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Statement, statement};
 use super::tables::{
-    bindings, domains, grants, group_names, link_codes, members, organizations, roles,
+    accounts, bindings, domains, grants, group_names, link_codes, members, organizations, roles,
     sso_settings, team_members, teams,
 };
 use super::transaction::{DieselTransaction, LIST};
@@ -652,6 +652,22 @@ impl DieselTransaction<'_> {
         let rows: Vec<AccountRow> =
             self.for_change_by_all(sql).rows::<AccountColumns, _>(self.conn)?;
         rows.into_iter().next().map(Account::try_from).transpose()
+    }
+
+    /// Accounts in the order of their ids.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn accounts_after(
+        &mut self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Account>> {
+        all(accounts::table
+            .filter(accounts::id.gt(from(after)))
+            .order(accounts::id)
+            .limit(integer(limit))
+            .load::<AccountRow>(self.conn))
     }
 
     /// What is found without knowing whose it is: looked up again once the organizations are entered that

@@ -154,14 +154,17 @@ impl DieselTransaction<'_> {
         cause: &Cause<'_>,
     ) -> Result<(Token, String)> {
         if self.organization(organization)?.is_none() {
-            let detail =
-                format!("There is no organization \"{organization}\"; org list shows them");
+            let detail = format!(
+                "There is no organization \"{organization}\"; scim-server org list shows them"
+            );
             return Err(Error::not_found(detail).with_code("not_found"));
         }
         if let Some(user) = &spec.user {
             let known = self.within(organization, |tx| tx.identify(std::slice::from_ref(user)))?;
             if known.iter().all(|known| known.kind != "User") {
-                let detail = format!("The organization has no user with the id \"{user}\"");
+                let detail = format!(
+                    "The organization has no user with the id \"{user}\"; GET /Users gives their ids"
+                );
                 return Err(Error::not_found(detail).with_code("not_found"));
             }
         }
@@ -252,7 +255,8 @@ impl DieselTransaction<'_> {
     ) -> Result<Token> {
         let known = |tx: &mut Self| Ok(tx.tokens(organization)?.into_iter().find(|t| t.id == id));
         let token = known(self)?.ok_or_else(|| {
-            let detail = format!("The organization has no token \"{id}\"; token list shows them");
+            let detail =
+                format!("The organization has no token \"{id}\"; its list of tokens has them");
             Error::not_found(detail).with_code("not_found")
         })?;
         if token.revoked.is_some() {

@@ -39,6 +39,14 @@ impl Place {
         std::path::Path::new(&self.path).exists()
     }
 
+    /// Makes the file, if it isn't there, for its owner alone: it holds the hashes of secrets and the data of
+    /// people. The files beside it get what it has. What can't be made SQLite will tell of.
+    fn make_private(&self) {
+        if !self.exists() {
+            let _ = crate::private_file::make(std::path::Path::new(&self.path));
+        }
+    }
+
     /// Opens and prepares a connection, or says why it can't.
     pub(super) fn open(&self, role: Role) -> std::result::Result<SqliteConnection, String> {
         let hint = || match std::path::Path::new(&self.path).parent() {
@@ -47,6 +55,7 @@ impl Place {
             }
             _ => "check that the file and its folder can be written to".to_owned(),
         };
+        self.make_private();
         let mut conn = SqliteConnection::establish(&self.path).map_err(|_| hint())?;
         let prepare = match role {
             Role::Writer => {
