@@ -174,8 +174,9 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
     let role = role(&organization, new.role.as_deref().unwrap_or("member"))?;
     let address = email(&new.email)?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
-    // Somebody who comes back may have been more than is given now.
-    let before = call.tx.role(&organization.id, &account)?.unwrap_or(Role::Member);
+    // What somebody is counts too, unless it rests: who comes back has the role that is given now.
+    let before = people::membership(call.tx, &organization.id, &account)?;
+    let before = before.filter(Membership::is_active).map_or(Role::Member, |m| m.role);
     require_authority(call, &organization, &[before, role])?;
     let how = (Source::Manual, role);
     let movements = people::add(call.tx, &organization, &account, how, call.incoming.cause)?;
