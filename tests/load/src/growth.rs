@@ -108,9 +108,9 @@ fn plot(points: &[Point]) -> String {
     let (left, top, width, height) = (60.0, 20.0, 420.0, 240.0);
     let x = |i: usize| left + width * i as f64 / points.len().saturating_sub(1).max(1) as f64;
     let y = |ratio: f64| top + height * (1.0 - (ratio / 1.5).clamp(0.0, 1.0));
-    let mut svg = format!(
+    let mut svg = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 300\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"760\" height=\"300\" fill=\"#fff\"/>\n"
+         font-size=\"12\">\n<rect width=\"760\" height=\"300\" fill=\"#fff\"/>\n",
     );
     for ratio in [0.0, 0.5, 1.0, 1.5] {
         let at = y(ratio);
