@@ -84,7 +84,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Runs `f`, in which this thread's writes share a commit: each returns before it is durable, and nobody
-    /// may be told of it until this returns.
+    /// may be told of it until this returns. May run `f` again: what its writes did before is undone then, and
+    /// what they returned void.
     ///
     /// # Errors
     /// None of the writes is durable then, or it is not known.

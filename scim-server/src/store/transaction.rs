@@ -23,6 +23,7 @@ use super::index::Key;
 use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
+use super::writer::{Attempt, changes, is_as_before};
 
 /// Rows that are read in a moment.
 pub(super) const FEW: usize = 250;
@@ -48,6 +49,8 @@ pub struct DieselTransaction<'a> {
     ended: bool,
     /// Organizations that were looked at, as they are now.
     pub(super) known: Vec<Organization>,
+    /// How SQLite's writer runs it. A write has one.
+    pub(super) attempt: Option<&'a Attempt>,
     /// It may touch a few rows only, and gives up otherwise.
     pub(super) brief: bool,
     pub(super) gave_up: bool,
@@ -108,6 +111,7 @@ impl<'a> DieselTransaction<'a> {
             told: Vec::new(),
             ended: false,
             known: Vec::new(),
+            attempt: None,
             brief: false,
             gave_up: false,
         }
@@ -408,6 +412,26 @@ impl<'a> DieselTransaction<'a> {
         Ok(())
     }
 
+    /// As [`Transaction::nested`], without a savepoint: if `f` fails once it has written, everything is run again
+    /// with them.
+    fn nested_in_hope<R>(
+        &mut self,
+        attempt: &Attempt,
+        f: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
+        let (before, told) = (changes(self.conn)?, self.told.len());
+        let done = f(self);
+        if done.is_err() {
+            self.told.truncate(told);
+            self.known.clear();
+            if self.ended || !is_as_before(self.conn, before) {
+                attempt.ask_again();
+                self.ended = true;
+            }
+        }
+        done
+    }
+
     /// The name of the type whose members are rows.
     fn group_kind(&self) -> String {
         let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
@@ -642,6 +666,9 @@ impl Transaction for DieselTransaction<'_> {
         // A panic passes through here to the writer, whose own savepoint takes this one with it.
         if self.ended {
             return Err(Error::busy("The change could not be stored; try again"));
+        }
+        if let Some(attempt) = self.attempt.filter(|attempt| !attempt.has_savepoints()) {
+            return self.nested_in_hope(attempt, f);
         }
         self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
         let told = self.told.len();
