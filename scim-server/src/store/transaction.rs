@@ -194,8 +194,11 @@ impl<'a> DieselTransaction<'a> {
     ) -> Result<()> {
         let keys: Vec<&Key> = keys.into_iter().collect();
         for keys in keys.chunks(KEYS) {
-            let mut sql =
-                statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES ");
+            // What a statement of several rows fails halfway with, SQLite undoes from copies of the pages, unless
+            // it may ignore it.
+            let mut sql = Statement::default()
+                .per_backend("INSERT OR IGNORE INTO", "INSERT INTO")
+                .sql(" attribute_keys (org, kind, attr, key, id) VALUES ");
             for (i, (attr, key)) in keys.iter().enumerate() {
                 sql = sql
                     .sql(if i > 0 { ", (" } else { "(" })
@@ -210,7 +213,7 @@ impl<'a> DieselTransaction<'a> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
-            sql.sql(" ON CONFLICT DO NOTHING").execute(self.conn)?;
+            sql.per_backend("", " ON CONFLICT DO NOTHING").execute(self.conn)?;
         }
         Ok(())
     }
@@ -284,9 +287,10 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn insert_events(&mut self, told: &[(Tenant, Event)]) -> Result<()> {
-        let mut sql = statement(
-            "INSERT INTO events (org, id, at, name, actor, request_id, target, detail) VALUES ",
-        );
+        // A failure is the whole transaction's: SQLite need not keep copies of the pages to undo it.
+        let mut sql = Statement::default()
+            .per_backend("INSERT OR FAIL INTO", "INSERT INTO")
+            .sql(" events (org, id, at, name, actor, request_id, target, detail) VALUES ");
         for (i, (org, event)) in told.iter().enumerate() {
             sql = sql
                 .sql(if i > 0 { ", (" } else { "(" })
