@@ -12,7 +12,7 @@ use scim_core::org::Organization;
 use scim_core::query::{Page, Query};
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
-use scim_core::store::{Identity, Member, Membership, Tenant, Transaction, UniqueKey};
+use scim_core::store::{Identity, Member, MemberView, Membership, Tenant, Transaction, UniqueKey};
 use scim_core::{Error, Kind, Result};
 use serde_json::Map;
 
@@ -389,6 +389,18 @@ impl<'a> DieselTransaction<'a> {
             .map(drop)
     }
 
+    /// Id, type and display of a group's members.
+    fn select_members(&self, group: &Id, after: Option<&Id>, limit: usize) -> Statement {
+        statement("SELECT member_id, kind, display FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id > ")
+            .text(after.map(Id::as_str).unwrap_or_default())
+            .sql(" ORDER BY member_id")
+            .limit(integer(limit))
+    }
+
     /// The groups that a group lists as members.
     pub(super) fn member_groups(&mut self, group: &Id) -> Result<Vec<Id>> {
         // 'Group' is spelled out for the sake of the index that has only those.
@@ -594,14 +606,7 @@ impl Transaction for DieselTransaction<'_> {
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
         let most = if self.brief { limit.min(FEW) } else { limit };
         let rows: Vec<(String, String, Option<String>)> =
-            statement("SELECT member_id, kind, display FROM members WHERE org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND group_id = ")
-                .text(group.as_str())
-                .sql(" AND member_id > ")
-                .text(after.map(Id::as_str).unwrap_or_default())
-                .sql(" ORDER BY member_id")
-                .limit(integer(most))
+            self.select_members(group, after, most)
                 .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
         if most < limit && rows.len() == most {
             self.no_time_for_more()?;
@@ -609,6 +614,23 @@ impl Transaction for DieselTransaction<'_> {
         let member =
             |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
         rows.into_iter().map(member).collect()
+    }
+
+    fn each_member(
+        &mut self,
+        group: &Id,
+        after: Option<&Id>,
+        limit: usize,
+        f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let most = if self.brief { limit.min(FEW) } else { limit };
+        let mut count = 0;
+        self.select_members(group, after, most).each(self.conn, &mut |[id, kind, display]| {
+            count += 1;
+            let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
+            f(MemberView { id, kind, display })
+        })?;
+        if most < limit && count == most { self.no_time_for_more() } else { Ok(()) }
     }
 
     fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
