@@ -124,7 +124,7 @@ impl Normalizer {
 }
 
 /// A preset at work on one request: it remembers which normalizers fired, for the log.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Dialect {
     preset: Preset,
     fired: Vec<Normalizer>,

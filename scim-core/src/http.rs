@@ -144,7 +144,8 @@ pub trait Handler: Send + Sync {
     }
 
     /// Runs `f`, in which the changes that [`Self::begin`] prepared are made one after the other and become
-    /// durable together: what they answer must not be told before this returns.
+    /// durable together: what they answer must not be told before this returns. May run `f` again: what its
+    /// changes did before is undone, and what they answered void.
     ///
     /// # Errors
     /// None of the changes is durable then, or it is not known.
@@ -159,7 +160,7 @@ pub enum Begun {
     /// The answer.
     Answered(Response),
     /// A change, checked as far as it can be without the store. To be run within [`Handler::together`].
-    Change(Box<dyn FnOnce() -> Response + Send>),
+    Change(Box<dyn FnMut() -> Response + Send>),
     /// It may take long, or wait: [`Handler::handle`] it where that harms nobody.
     Long,
 }

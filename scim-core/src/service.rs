@@ -290,6 +290,7 @@ where
                     (request.base_url.to_owned(), request.request_id.to_owned());
                 Begun::Change(Box::new(move || {
                     let call = service.call(&caller, &base_url, &request_id, now);
+                    let mut dialect = dialect.clone();
                     let response = service.make(call, &change, &mut dialect);
                     answered(response, methods, &dialect)
                 }))

@@ -84,7 +84,8 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Runs `f`, in which this thread's writes share a commit: each returns before it is durable, and nobody
-    /// may be told of it until this returns.
+    /// may be told of it until this returns. May run `f` again: what its writes did before is undone then, and
+    /// what they returned void.
     ///
     /// # Errors
     /// None of the writes is durable then, or it is not known.
@@ -172,6 +173,20 @@ pub trait Transaction {
     /// From the storage.
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>>;
 
+    /// As [`Self::members`], handing each to `f` as it comes: for who writes them down.
+    ///
+    /// # Errors
+    /// From the storage, or from `f`.
+    fn each_member(
+        &mut self,
+        group: &Id,
+        after: Option<&Id>,
+        limit: usize,
+        f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.members(group, after, limit)?.iter().try_for_each(|member| f(member.into()))
+    }
+
     /// The groups that hold any of these resources, directly or through groups in groups, in the
     /// order of member id and group id. One that holds it both ways is direct.
     ///
@@ -225,6 +240,23 @@ pub struct Member {
     pub kind: String,
     /// What to show for it.
     pub display: Option<String>,
+}
+
+/// A [`Member`] that is looked at where it lies.
+#[derive(Debug, Clone, Copy)]
+pub struct MemberView<'a> {
+    /// The member's id: letters, digits, `-` and `_`.
+    pub id: &'a str,
+    /// The name of its resource type.
+    pub kind: &'a str,
+    /// What to show for it.
+    pub display: Option<&'a str>,
+}
+
+impl<'a> From<&'a Member> for MemberView<'a> {
+    fn from(member: &'a Member) -> Self {
+        Self { id: member.id.as_str(), kind: &member.kind, display: member.display.as_deref() }
+    }
 }
 
 /// A group that holds a member.

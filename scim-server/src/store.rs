@@ -48,7 +48,7 @@ use brief::BriefReaders;
 use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
 use locks::Hold;
-use writer::Writer;
+use writer::{Attempt, Writer};
 
 /// Where and how to keep the data.
 #[derive(Debug, Clone)]
@@ -299,13 +299,9 @@ impl Inner {
 
     /// Runs `f`; `Ok` only once what it did is durable. May run it again, if it met another. On
     /// PostgreSQL, `f` locks what it rests on.
-    fn write<R>(
-        &self,
-        #[cfg_attr(not(feature = "postgres"), allow(unused_mut, reason = "run once"))]
-        mut f: impl FnMut(&mut Conn) -> Result<R>,
-    ) -> Result<R> {
+    fn write<R>(&self, mut f: impl FnMut(&mut Conn) -> Result<R>) -> Result<R> {
         match &self.writes {
-            Writes::Alone(writer) => writer.write(f),
+            Writes::Alone(writer) => writer.write(|conn, _| f(conn)),
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| f(conn)),
         }
@@ -319,8 +315,9 @@ impl Inner {
     ) -> Result<R> {
         match &self.writes {
             Writes::Alone(writer) => {
-                let make = |conn: &mut Conn| {
+                let make = |conn: &mut Conn, attempt: &Attempt| {
                     let mut tx = DieselTransaction::new(conn, self, tenant, Hold::Free);
+                    tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
                 };
@@ -343,8 +340,9 @@ impl Inner {
         let nobody = Tenant::new("");
         match &self.writes {
             Writes::Alone(writer) => {
-                let make = |conn: &mut Conn| {
+                let make = |conn: &mut Conn, attempt: &Attempt| {
                     let mut tx = DieselTransaction::new(conn, self, &nobody, Hold::Free);
+                    tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
                 };

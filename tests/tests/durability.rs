@@ -133,6 +133,46 @@ fn r03_a_patch_happens_whole_or_not_at_all() {
 }
 
 #[test]
+fn r03_a_change_that_fails_halfway_takes_no_other_of_its_commit_along() {
+    let mut server = Server::start();
+    let client = server.provisioner();
+    group(&client, "taken");
+    let stop = AtomicBool::new(false);
+    let made = std::thread::scope(|scope| {
+        // A group's row is written before its name turns out to be taken.
+        for _ in 0..4 {
+            let (client, stop) = (client.again(), &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let group = json!({"displayName": "Taken"});
+                    client.post("/Groups", &group).refuses(409, "uniqueness");
+                }
+            });
+        }
+        let creators: Vec<_> = (0..4)
+            .map(|i| {
+                let client = client.again();
+                scope.spawn(move || {
+                    let name = |n| format!("user{i}-{n}");
+                    let create = |n| (client.post("/Users", &user(&name(n))).is(201).id(), name(n));
+                    (0..100).map(create).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        let made: Vec<_> = creators.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        stop.store(true, Ordering::Relaxed);
+        made
+    });
+    for (id, name) in &made {
+        assert_eq!(client.get(&format!("/Users/{id}")).is(200).json()["userName"], *name);
+    }
+    assert_eq!(client.get("/Users?count=0").json()["totalResults"], made.len());
+    assert_eq!(client.get("/Groups?count=0").json()["totalResults"], 1);
+    server.stop();
+    server.database().check_integrity();
+}
+
+#[test]
 fn r04_no_member_is_lost_between_clients() {
     let server = Server::start();
     let client = server.provisioner();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::params::Params;
 use super::read::may_read;
-use super::render::Output;
+use super::render::{MemberWriter, Output};
 use super::route::no_such;
 use super::{Call, Service};
 use crate::directory::Directory;
@@ -68,7 +68,11 @@ where
             output.string(&self.0.cursors.seal(&binding, &cursor, call.now)?)?;
         }
         output.raw(",\"members\":[");
-        output.members(&members, &Part::Whole, call.links, true)?;
+        let mut writer = MemberWriter::new(&Part::Whole, call.links);
+        let mut bytes = Vec::new();
+        members.iter().try_for_each(|member| writer.write(&mut bytes, member.into()))?;
+        // Each is written behind a comma.
+        output.bytes.extend_from_slice(bytes.get(1..).unwrap_or_default());
         output.raw("]}");
         Ok(Response::message(200, output.bytes))
     }

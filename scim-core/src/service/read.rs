@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::params::{Count, Params};
 use super::precondition::Precondition;
-use super::render::{Loaded, Output, load, load_fresh};
+use super::render::{Links, Loaded, Output, load, load_fresh};
 use super::route::no_such;
 use super::{Call, Service, Settings};
 use crate::caller::Caller;
@@ -65,7 +65,7 @@ where
                 return Ok((version, None));
             }
             let mut output = Output::default();
-            for loaded in load(tx, vec![resource], &projection)? {
+            for loaded in load(tx, vec![resource], &projection, call.links)? {
                 output.resource(&loaded, &projection, call.links)?;
             }
             Ok((version, Some(output)))
@@ -188,7 +188,7 @@ where
         }
         output.raw(",\"Resources\":[");
         let mut comma = false;
-        for loaded in load_mixed(tx, plans, resources)? {
+        for loaded in load_mixed(tx, plans, resources, call.links)? {
             let Some(plan) = plans.iter().find(|p| p.kind.name == loaded.resource.kind().name)
             else {
                 continue;
@@ -332,15 +332,16 @@ fn load_mixed<T: Transaction>(
     tx: &mut T,
     plans: &[Plan],
     resources: Vec<Resource>,
+    links: Links<'_>,
 ) -> Result<Vec<Loaded>> {
     if let [plan] = plans {
-        return load(tx, resources, &plan.projection);
+        return load(tx, resources, &plan.projection, links);
     }
     let mut all = Vec::with_capacity(resources.len());
     for resource in resources {
         let plan = plans.iter().find(|p| p.kind.name == resource.kind().name);
         let projection = plan.map(|p| p.projection.clone()).unwrap_or_default();
-        all.extend(load(tx, vec![resource], &projection)?);
+        all.extend(load(tx, vec![resource], &projection, links)?);
     }
     Ok(all)
 }
@@ -354,9 +355,9 @@ pub(super) fn one<T: Transaction>(
 ) -> Result<Output> {
     let mut output = Output::default();
     let loaded = if fresh {
-        load_fresh(tx, resource, projection)?
+        load_fresh(tx, resource, projection, call.links)?
     } else {
-        load(tx, vec![resource], projection)?
+        load(tx, vec![resource], projection, call.links)?
     };
     for loaded in loaded {
         output.resource(&loaded, projection, call.links)?;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::projection::{Part, Projection};
 use crate::resource::{Id, Resource, instant};
 use crate::schema::Registry;
-use crate::store::{Member, Membership, Transaction};
+use crate::store::{MemberView, Membership, Transaction};
 
 /// Members of a group read at once; a group with more is sent piece by piece.
 pub(super) const MEMBER_PAGE: usize = 5000;
@@ -36,8 +36,15 @@ impl Links<'_> {
 pub(super) struct Loaded {
     pub(super) resource: Resource,
     groups: Vec<Membership>,
-    members: Vec<Member>,
-    more_members: bool,
+    members: Members,
+}
+
+/// The first members of a group, as they are written.
+#[derive(Debug, Default)]
+struct Members {
+    bytes: Vec<u8>,
+    /// The last of them, if there may be more.
+    last: Option<Id>,
 }
 
 /// A body in the making: bytes, and places where members of a group go on.
@@ -63,6 +70,7 @@ pub(super) fn load<T: Transaction>(
     tx: &mut T,
     resources: Vec<Resource>,
     projection: &Projection,
+    links: Links<'_>,
 ) -> Result<Vec<Loaded>> {
     let users: Vec<Id> = resources
         .iter()
@@ -70,7 +78,7 @@ pub(super) fn load<T: Transaction>(
         .map(|r| r.id().clone())
         .collect();
     let groups = if users.is_empty() { Vec::new() } else { tx.groups_of(&users)? };
-    with_groups(tx, resources, projection, groups)
+    with_groups(tx, resources, (projection, links), groups)
 }
 
 /// As [`load`], of a resource that no group can hold yet.
@@ -78,14 +86,15 @@ pub(super) fn load_fresh<T: Transaction>(
     tx: &mut T,
     resource: Resource,
     projection: &Projection,
+    links: Links<'_>,
 ) -> Result<Vec<Loaded>> {
-    with_groups(tx, vec![resource], projection, Vec::new())
+    with_groups(tx, vec![resource], (projection, links), Vec::new())
 }
 
 fn with_groups<T: Transaction>(
     tx: &mut T,
     resources: Vec<Resource>,
-    projection: &Projection,
+    (projection, links): (&Projection, Links<'_>),
     mut groups: Vec<Membership>,
 ) -> Result<Vec<Loaded>> {
     groups.sort_by(|a, b| (&a.member, &a.group).cmp(&(&b.member, &b.group)));
@@ -95,16 +104,13 @@ fn with_groups<T: Transaction>(
             let from = groups.partition_point(|m| m.member < *resource.id());
             let of_it = groups.get(from..).unwrap_or_default();
             let of_it = of_it.iter().take_while(|m| m.member == *resource.id());
-            let mut loaded = Loaded {
-                groups: of_it.cloned().collect(),
-                members: Vec::new(),
-                more_members: false,
-                resource,
-            };
+            let mut loaded =
+                Loaded { groups: of_it.cloned().collect(), members: Members::default(), resource };
             let kind = loaded.resource.kind();
-            if kind.has_members() && projection.part_named(kind, "members").is_shown() {
-                loaded.members = tx.members(loaded.resource.id(), None, MEMBER_PAGE)?;
-                loaded.more_members = loaded.members.len() == MEMBER_PAGE;
+            let part = projection.part_named(kind, "members");
+            if kind.has_members() && part.is_shown() {
+                let Members { bytes, last } = &mut loaded.members;
+                *last = write_members(tx, loaded.resource.id(), None, &part, links, bytes)?;
             }
             Ok(loaded)
         })
@@ -119,7 +125,7 @@ impl Output {
         projection: &Projection,
         links: Links<'_>,
     ) -> Result<()> {
-        let Loaded { resource, groups, members, more_members } = loaded;
+        let Loaded { resource, groups, members } = loaded;
         let kind = resource.kind();
         self.raw("{\"id\":");
         self.string(resource.id().as_str())?;
@@ -133,13 +139,14 @@ impl Output {
         if !groups.is_empty() {
             self.groups(groups, &projection.part_named(kind, "groups"), links)?;
         }
-        if let Some(last) = members.last() {
-            let part = projection.part_named(kind, "members");
+        // The first of them has a comma before it as each has.
+        if let Some((_, bytes)) = members.bytes.split_first() {
             self.raw(",\"members\":[");
-            self.members(members, &part, links, true)?;
-            if *more_members {
+            self.bytes.extend_from_slice(bytes);
+            if let Some(last) = &members.last {
+                let part = projection.part_named(kind, "members");
                 self.pieces.push(Piece::Bytes(std::mem::take(&mut self.bytes)));
-                let (group, after) = (resource.id().clone(), last.id.clone());
+                let (group, after) = (resource.id().clone(), last.clone());
                 self.pieces.push(Piece::Members { group, after, part });
             }
             self.raw("]");
@@ -192,62 +199,6 @@ impl Output {
         Ok(())
     }
 
-    /// Writes members; `first` leaves out the comma before the first of them.
-    pub(super) fn members(
-        &mut self,
-        members: &[Member],
-        part: &Part,
-        links: Links<'_>,
-        first: bool,
-    ) -> Result<()> {
-        self.bytes.reserve(members.len().saturating_mul(180));
-        let [value, reference, display, kind] =
-            ["value", "$ref", "display", "type"].map(|name| part.shows(name));
-        // Members are mostly of one type: how it is written is made up once.
-        let mut known: Option<(&str, String, String)> = None;
-        for (i, member) in members.iter().enumerate() {
-            let (place, type_name) = match &known {
-                Some((name, place, type_name)) if *name == member.kind => (place, type_name),
-                _ => {
-                    let place = quoted(&links.place_of(&member.kind))?;
-                    let made = known.insert((&member.kind, place, quoted(&member.kind)?));
-                    (&made.1, &made.2)
-                }
-            };
-            let mut comma = if i > 0 || !first { ",{" } else { "{" };
-            let mut name = |output: &mut Self, name: &str| {
-                output.raw(std::mem::replace(&mut comma, ","));
-                output.raw(name);
-            };
-            // An id is letters, digits, - and _: there is nothing to escape.
-            if value {
-                name(self, "\"value\":\"");
-                self.raw(member.id.as_str());
-                self.raw("\"");
-            }
-            if reference {
-                name(self, "\"$ref\":");
-                self.raw(place.strip_suffix('"').unwrap_or_default());
-                self.raw("/");
-                self.raw(member.id.as_str());
-                self.raw("\"");
-            }
-            if let Some(text) = member.display.as_deref().filter(|_| display) {
-                name(self, "\"display\":");
-                self.string(text)?;
-            }
-            if kind {
-                name(self, "\"type\":");
-                self.raw(type_name);
-            }
-            if comma != "," {
-                self.raw(comma);
-            }
-            self.raw("}");
-        }
-        Ok(())
-    }
-
     fn object<'a>(
         &mut self,
         facts: impl Iterator<Item = (&'a str, Option<&'a str>)>,
@@ -278,6 +229,110 @@ impl Output {
     }
 }
 
+/// Reads the members after `after`, a page of them, and writes each behind a comma. Gives the last of them, if
+/// there may be more.
+pub(super) fn write_members<T: Transaction>(
+    tx: &mut T,
+    group: &Id,
+    after: Option<&Id>,
+    part: &Part,
+    links: Links<'_>,
+    bytes: &mut Vec<u8>,
+) -> Result<Option<Id>> {
+    let mut writer = MemberWriter::new(part, links);
+    let (mut last, mut count) = (String::new(), 0);
+    tx.each_member(group, after, MEMBER_PAGE, &mut |member| {
+        count += 1;
+        last.clear();
+        last.push_str(member.id);
+        writer.write(bytes, member)
+    })?;
+    Ok(if count == MEMBER_PAGE { Id::parse(&last) } else { None })
+}
+
+/// Writes members. They are mostly of one type: what is the same for all of one is made up once.
+pub(super) struct MemberWriter<'a> {
+    links: Links<'a>,
+    part: &'a Part,
+    kind: String,
+    segments: Vec<Segment>,
+}
+
+/// A piece of what is written of a member.
+enum Segment {
+    Text(String),
+    Id,
+    Display,
+    Type(String),
+}
+
+impl<'a> MemberWriter<'a> {
+    pub(super) fn new(part: &'a Part, links: Links<'a>) -> Self {
+        Self { links, part, kind: String::new(), segments: Vec::new() }
+    }
+
+    /// Writes one, behind a comma.
+    pub(super) fn write(&mut self, bytes: &mut Vec<u8>, member: MemberView<'_>) -> Result<()> {
+        if self.kind != member.kind || self.segments.is_empty() {
+            member.kind.clone_into(&mut self.kind);
+            self.segments = self.segments_of(member.kind)?;
+        }
+        for segment in &self.segments {
+            match segment {
+                Segment::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+                // An id is letters, digits, - and _: there is nothing to escape.
+                Segment::Id => bytes.extend_from_slice(member.id.as_bytes()),
+                Segment::Display => {
+                    if let Some(text) = member.display {
+                        comma(bytes);
+                        bytes.extend_from_slice(b"\"display\":");
+                        serde_json::to_writer(&mut *bytes, text).map_err(Error::internal)?;
+                    }
+                }
+                Segment::Type(text) => {
+                    comma(bytes);
+                    bytes.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn segments_of(&self, kind: &str) -> Result<Vec<Segment>> {
+        let (value, reference) = (self.part.shows("value"), self.part.shows("$ref"));
+        let (mut text, mut segments) = (",{".to_owned(), Vec::new());
+        if value {
+            text.push_str("\"value\":\"");
+            segments.extend([Segment::Text(std::mem::take(&mut text)), Segment::Id]);
+            text.push_str(if reference { "\"," } else { "\"" });
+        }
+        if reference {
+            let place = quoted(&self.links.place_of(kind))?;
+            text.push_str("\"$ref\":");
+            text.push_str(place.strip_suffix('"').unwrap_or_default());
+            text.push('/');
+            segments.extend([Segment::Text(std::mem::take(&mut text)), Segment::Id]);
+            text.push('"');
+        }
+        segments.push(Segment::Text(text));
+        if self.part.shows("display") {
+            segments.push(Segment::Display);
+        }
+        if self.part.shows("type") {
+            segments.push(Segment::Type(format!("\"type\":{}", quoted(kind)?)));
+        }
+        segments.push(Segment::Text("}".to_owned()));
+        Ok(segments)
+    }
+}
+
+/// Where something stands before.
+fn comma(bytes: &mut Vec<u8>) {
+    if bytes.last() != Some(&b'{') {
+        bytes.push(b',');
+    }
+}
+
 /// A text as JSON.
 fn quoted(text: &str) -> Result<String> {
     serde_json::to_string(text).map_err(Error::internal)
@@ -286,4 +341,37 @@ fn quoted(text: &str) -> Result<String> {
 /// The URI of a resource.
 pub(super) fn location(base_url: &str, resource: &Resource) -> String {
     format!("{base_url}{}/{}", resource.kind().endpoint, resource.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_show_what_is_asked_for() {
+        let registry = Registry::standard().unwrap();
+        let links = Links { base_url: "http://x", registry: &registry };
+        let written = |part: Part| {
+            let (mut writer, mut bytes) = (MemberWriter::new(&part, links), Vec::new());
+            for (kind, display) in [("User", Some("A \"B\"")), ("Group", None)] {
+                writer.write(&mut bytes, MemberView { id: "i", kind, display }).unwrap();
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        let subs = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(
+            written(Part::Whole),
+            r#",{"value":"i","$ref":"http://x/Users/i","display":"A \"B\"","type":"User"},{"value":"i","$ref":"http://x/Groups/i","type":"Group"}"#
+        );
+        assert_eq!(written(Part::Only(subs(&["value"]))), r#",{"value":"i"},{"value":"i"}"#);
+        assert_eq!(written(Part::Only(subs(&["display"]))), r#",{"display":"A \"B\""},{}"#);
+        assert_eq!(
+            written(Part::Except(subs(&["value", "display"]))),
+            r#",{"$ref":"http://x/Users/i","type":"User"},{"$ref":"http://x/Groups/i","type":"Group"}"#
+        );
+        assert_eq!(
+            written(Part::Only(subs(&["display", "type"]))),
+            r#",{"display":"A \"B\"","type":"User"},{"type":"Group"}"#
+        );
+    }
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::Inner;
-use super::render::{Links, MEMBER_PAGE, Output, Piece};
+use super::render::{Links, Output, Piece, write_members};
 use crate::error::Result;
 use crate::http::Body;
 use crate::projection::Part;
 use crate::resource::Id;
-use crate::store::{Store, Tenant, Transaction};
+use crate::store::{Store, Tenant};
 
 /// The pieces of a body, members read page by page. Each page is a read of its own: members that come
 /// or go meanwhile may be missed, none is sent twice.
@@ -71,18 +71,12 @@ where
 
 impl<S: Store, D> Chunks<S, D> {
     fn page(&mut self, group: Id, after: &Id, part: Part) -> Result<Vec<u8>> {
-        let members = self
-            .inner
-            .store
-            .read(&self.tenant, |tx| tx.members(&group, Some(after), MEMBER_PAGE))?;
-        let mut output = Output::default();
         let links = Links { base_url: &self.base_url, registry: &self.inner.registry };
-        output.members(&members, &part, links, false)?;
-        if let Some(last) = members.last()
-            && members.len() == MEMBER_PAGE
-        {
-            self.members = Some((group, last.id.clone(), part));
-        }
-        Ok(output.bytes)
+        let mut bytes = Vec::new();
+        let last = self.inner.store.read(&self.tenant, |tx| {
+            write_members(tx, &group, Some(after), &part, links, &mut bytes)
+        })?;
+        self.members = last.map(|last| (group, last, part));
+        Ok(bytes)
     }
 }

@@ -17,7 +17,7 @@ const MOST: usize = 128;
 const LONGEST: Duration = Duration::from_millis(5);
 
 /// A change that has been prepared.
-pub(super) type Change = Box<dyn FnOnce() -> Response + Send>;
+pub(super) type Change = Box<dyn FnMut() -> Response + Send>;
 
 /// Where changes are handed in.
 pub(super) struct Changes {
@@ -27,8 +27,22 @@ pub(super) struct Changes {
 struct Waiting {
     change: Change,
     since: Instant,
+    /// What it answered, once it was made.
+    response: Option<Response>,
     answer: oneshot::Sender<Response>,
     _permit: OwnedSemaphorePermit,
+}
+
+impl Waiting {
+    fn make(&mut self) {
+        self.response = Some(if self.since.elapsed() > PATIENCE {
+            Response::from(Error::busy("The server is too busy to write now; try again"))
+        } else {
+            catch_unwind(AssertUnwindSafe(&mut self.change)).unwrap_or_else(|_| {
+                Response::from(Error::internal("the change failed with a panic"))
+            })
+        });
+    }
 }
 
 impl Changes {
@@ -48,7 +62,8 @@ impl Changes {
     ) -> Result<Response> {
         let (answer, answered) = oneshot::channel();
         let stopping = || Error::busy("The server is stopping; try again");
-        let waiting = Waiting { change, since: Instant::now(), answer, _permit: permit };
+        let waiting =
+            Waiting { change, since: Instant::now(), response: None, answer, _permit: permit };
         self.queue.send(waiting).map_err(|_| stopping())?;
         answered.await.map_err(|_| stopping())
     }
@@ -56,40 +71,38 @@ impl Changes {
 
 fn make_all(handler: &dyn Handler, queue: &mpsc::Receiver<Waiting>) {
     while let Ok(first) = queue.recv() {
-        let (mut next, mut made) = (Some(first), Vec::new());
+        let mut group = vec![first];
         let began = Instant::now();
         let stored = handler.together(&mut || {
-            while let Some(Waiting { change, since, answer, _permit }) = next.take() {
-                let response = if since.elapsed() > PATIENCE {
-                    Response::from(Error::busy("The server is too busy to write now; try again"))
-                } else {
-                    catch_unwind(AssertUnwindSafe(change)).unwrap_or_else(|_| {
-                        Response::from(Error::internal("the change failed with a panic"))
-                    })
-                };
-                made.push((answer, response, _permit));
-                if made.len() < MOST && began.elapsed() < LONGEST {
-                    next = queue.try_recv().ok();
+            // It may be run again, with those that are in the group by then.
+            let mut made = 0;
+            loop {
+                if let Some(waiting) = group.get_mut(made) {
+                    waiting.make();
+                    made += 1;
+                    continue;
                 }
+                if made >= MOST || began.elapsed() >= LONGEST {
+                    return;
+                }
+                let Ok(next) = queue.try_recv() else { return };
+                group.push(next);
             }
         });
-        let not_stored = |error: &Error| {
-            let why = std::error::Error::source(error)
-                .map_or_else(|| error.to_string(), ToString::to_string);
-            Response::from(
-                Error::busy("The change could not be stored; try again").with_source(why),
-            )
+        let not_stored = || {
+            let error = Error::busy("The change could not be stored; try again");
+            let Err(why) = &stored else { return Response::from(error) };
+            let why =
+                std::error::Error::source(why).map_or_else(|| why.to_string(), ToString::to_string);
+            Response::from(error.with_source(why))
         };
-        if let (Err(error), Some(Waiting { answer, .. })) = (&stored, next) {
-            // Nothing was begun. Whoever asked may have gone, here and below.
-            let _ = answer.send(not_stored(error));
-        }
-        for (answer, response, _permit) in made {
-            let response = match &stored {
-                Ok(()) => response,
+        for Waiting { answer, response, _permit, .. } in group {
+            let response = match (&stored, response) {
+                (Ok(()), Some(response)) => response,
                 // Refusals too: what they rest on may be gone with the rest.
-                Err(error) => not_stored(error),
+                _ => not_stored(),
             };
+            // Whoever asked may have gone.
             let _ = answer.send(response);
         }
     }

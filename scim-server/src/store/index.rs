@@ -36,6 +36,13 @@ const STANDARD: [&str; 15] = [
     "User:schemas",
 ];
 
+/// What nearly all resources have, and no key is kept for: those without it have one instead, [`LACKING`].
+const USUAL: [(&str, &str); 2] =
+    [("User:active", "true"), ("User:schemas", "urn:ietf:params:scim:schemas:core:2.0:User")];
+
+/// The key of a resource that lacks the usual value of an attribute. No value has it: an empty one has none.
+pub(super) const LACKING: &str = "";
+
 /// The setting that tells which plan the key tables were written by.
 const PLAN_SETTING: &str = "index_plan";
 
@@ -48,6 +55,8 @@ struct Indexed {
     kind: String,
     path: String,
     attr: AttrRef,
+    /// The key that nearly all have, which isn't kept.
+    usual: Option<String>,
 }
 
 /// One row of a key table.
@@ -70,7 +79,11 @@ impl IndexPlan {
                 Some((kind, attr)) if attr.leaf().kind != Type::Complex && !attr.is_secret() => {
                     let (kind, path) = (kind.name.clone(), attr.to_string());
                     if !plan.iter().any(|known| known.kind == kind && known.path == path) {
-                        plan.push(Indexed { kind, path, attr });
+                        let usual =
+                            USUAL.iter().find(|(name, _)| *name == format!("{kind}:{path}"));
+                        let exact = attr.leaf().is_case_exact();
+                        let usual = usual.map(|(_, value)| text::key(value, exact).into_owned());
+                        plan.push(Indexed { kind, path, attr, usual });
                     }
                 }
                 _ if asked => {
@@ -88,8 +101,17 @@ impl IndexPlan {
 
     /// Whether the attribute has keys.
     pub(super) fn has(&self, kind: &ResourceType, attr: &AttrRef) -> bool {
+        self.find(kind, attr).is_some()
+    }
+
+    /// The key of the attribute that nearly all have: instead of it, those without have [`LACKING`].
+    pub(super) fn usual(&self, kind: &ResourceType, attr: &AttrRef) -> Option<&str> {
+        self.find(kind, attr)?.usual.as_deref()
+    }
+
+    fn find(&self, kind: &ResourceType, attr: &AttrRef) -> Option<&Indexed> {
         let path = attr.to_string();
-        self.0.iter().any(|indexed| indexed.kind == kind.name && indexed.path == path)
+        self.0.iter().find(|indexed| indexed.kind == kind.name && indexed.path == path)
     }
 
     /// The keys of a resource, by attribute.
@@ -97,18 +119,27 @@ impl IndexPlan {
         let document = resource.document()?;
         let mut keys = BTreeSet::new();
         for indexed in self.0.iter().filter(|i| i.kind == resource.kind().name) {
+            let mut lacking = indexed.usual.is_some();
             for value in indexed.attr.values(document) {
-                if let Some(key) = key_of(&indexed.attr, value) {
-                    keys.insert((indexed.path.clone(), key));
+                match key_of(&indexed.attr, value) {
+                    Some(key) if indexed.usual.as_ref() == Some(&key) => lacking = false,
+                    Some(key) => drop(keys.insert((indexed.path.clone(), key))),
+                    None => {}
                 }
+            }
+            if lacking {
+                keys.insert((indexed.path.clone(), LACKING.to_owned()));
             }
         }
         Ok(keys)
     }
 
     fn describe(&self) -> String {
-        let entries: Vec<_> = self.0.iter().map(|i| format!("{}:{}", i.kind, i.path)).collect();
-        entries.join(" ")
+        let entry = |Indexed { kind, path, usual, .. }: &Indexed| match usual {
+            None => format!("{kind}:{path}"),
+            Some(usual) => format!("{kind}:{path}!{usual}"),
+        };
+        self.0.iter().map(entry).collect::<Vec<_>>().join(" ")
     }
 }
 

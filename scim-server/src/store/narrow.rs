@@ -6,7 +6,7 @@ use scim_core::schema::{AttrRef, ResourceType};
 use scim_core::store::Tenant;
 use scim_core::text::after_prefix;
 
-use super::index::{IndexPlan, operand_key};
+use super::index::{IndexPlan, LACKING, operand_key};
 use super::statement::{Statement, statement};
 
 /// A condition on `resources r`.
@@ -68,7 +68,7 @@ impl Condition {
     }
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
     pub(super) fn narrow(self, predicate: &Predicate) -> Condition {
         match predicate {
             Predicate::And(parts) => {
@@ -169,7 +169,7 @@ impl Scope<'_> {
         };
         match op {
             Op::Eq if table == Keys::Unique => Reach::One,
-            Op::Eq | Op::Sw => {
+            Op::Eq | Op::Sw if self.usual(attr).is_none_or(|usual| !holds(*op, usual, &key)) => {
                 let rows = self.rows(table.select_ids(), attr).sql(" AND ");
                 Reach::Rows(text_condition(rows, "k.key", *op, &key))
             }
@@ -215,11 +215,40 @@ impl Scope<'_> {
 
     /// The resources that have any value of the attribute.
     fn held(self, table: Keys, attr: &AttrRef) -> Statement {
-        self.rows(table.holds(), attr).sql(")")
+        let rows = self.rows(table.holds(), attr);
+        if self.usual(attr).is_none() {
+            return rows.sql(")");
+        }
+        let others = rows.sql(" AND k.key <> ").text(LACKING).sql(")");
+        statement("(").then(&self.have_the_usual(attr)).sql(" OR ").then(&others).sql(")")
     }
 
     fn keyed(self, table: Keys, attr: &AttrRef, op: Op, key: &str) -> Statement {
-        text_condition(self.rows(table.holds(), attr).sql(" AND "), "k.key", op, key).sql(")")
+        let rows = self.rows(table.holds(), attr).sql(" AND ");
+        let Some(usual) = self.usual(attr) else {
+            return text_condition(rows, "k.key", op, key).sql(")");
+        };
+        let others = text_condition(rows, "k.key", op, key);
+        let others = others.sql(" AND k.key <> ").text(LACKING).sql(")");
+        if !holds(op, usual, key) {
+            return others;
+        }
+        let usual = self.have_the_usual(attr);
+        if op == Op::Eq {
+            return usual;
+        }
+        statement("(").then(&usual).sql(" OR ").then(&others).sql(")")
+    }
+
+    /// The key of the attribute that nearly all have, and which isn't kept.
+    fn usual(self, attr: &AttrRef) -> Option<&'a str> {
+        self.plan.usual(self.kind, attr)
+    }
+
+    /// The resources that have the usual value: all but those of which the keys say that they lack it.
+    fn have_the_usual(self, attr: &AttrRef) -> Statement {
+        let lack = self.rows(Keys::Attribute.holds(), attr).sql(" AND k.key = ").text(LACKING);
+        statement("NOT ").then(&lack).sql(")")
     }
 
     fn rows(self, from: &'static str, attr: &AttrRef) -> Statement {
@@ -257,6 +286,21 @@ fn text_condition(sql: Statement, column: &'static str, op: Op, text: &str) -> S
         }
         Op::Co => sql.sql(" LIKE ").text(&format!("%{}%", escape(text))).sql(" ESCAPE '\\'"),
         Op::Ew => sql.sql(" LIKE ").text(&format!("%{}", escape(text))).sql(" ESCAPE '\\'"),
+    }
+}
+
+/// As [`text_condition`] would say of a value.
+fn holds(op: Op, value: &str, text: &str) -> bool {
+    match op {
+        Op::Eq => value == text,
+        Op::Ne => value != text,
+        Op::Gt => value > text,
+        Op::Ge => value >= text,
+        Op::Lt => value < text,
+        Op::Le => value <= text,
+        Op::Sw => value.starts_with(text),
+        Op::Co => value.contains(text),
+        Op::Ew => value.ends_with(text),
     }
 }
 

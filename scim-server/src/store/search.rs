@@ -155,7 +155,7 @@ impl DieselTransaction<'_> {
         if let (Some(total), Window::Offset { offset, .. }) = (total, &query.window)
             && *offset > total / 2
         {
-            return self.page_before_the_end(kind, (*offset, count), total, order);
+            return self.near_the_end(kind, (*offset, count), total, order);
         }
         let with = |mut sql: Statement| {
             if let Some(condition) = condition {
@@ -208,7 +208,7 @@ impl DieselTransaction<'_> {
     }
 
     /// A page by index that is nearer to the end: what comes after it is skipped, rather than what comes before.
-    fn page_before_the_end(
+    fn near_the_end(
         &mut self,
         kind: &Arc<ResourceType>,
         (offset, count): (usize, usize),

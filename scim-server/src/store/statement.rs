@@ -6,13 +6,16 @@
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
+use diesel::connection::{DefaultLoadingMode, LoadConnection};
+use diesel::expression::QueryMetadata;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::query_dsl::{LoadQuery, RunQueryDsl};
+use diesel::row::{Field as _, Row as _};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 #[cfg(feature = "postgres")]
-use diesel::{PgConnection, pg::Pg};
+use diesel::{PgConnection, pg::Pg, pg::PgValue};
 use diesel::{QueryResult, SqliteConnection};
 use scim_core::Result;
 
@@ -137,6 +140,39 @@ impl Statement {
         .map_err(of)
     }
 
+    /// Hands `N` texts of each row to `f`, where they lie.
+    pub(super) fn each<const N: usize>(
+        self,
+        conn: &mut Conn,
+        f: &mut dyn FnMut([Option<&str>; N]) -> Result<()>,
+    ) -> Result<()> {
+        match conn {
+            Conn::Sqlite(conn) => {
+                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
+                for row in rows {
+                    let row = row.map_err(of)?;
+                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
+                    let mut values =
+                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
+                    f(values.each_mut().map(|value| Some(value.as_mut()?.read_text())))?;
+                }
+                Ok(())
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => {
+                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
+                for row in rows {
+                    let row = row.map_err(of)?;
+                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
+                    let values =
+                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
+                    f(values.each_ref().map(|value| text_of(value.as_ref()?)))?;
+                }
+                Ok(())
+            }
+        }
+    }
+
     /// The one number that it selects.
     pub(super) fn count(self, conn: &mut Conn) -> Result<i64> {
         let rows: Vec<i64> = self.rows::<BigInt, _>(conn)?;
@@ -153,6 +189,22 @@ impl Statement {
         }
         .map_err(of)
     }
+}
+
+#[cfg(feature = "postgres")]
+fn text_of<'a>(value: &'a PgValue<'_>) -> Option<&'a str> {
+    std::str::from_utf8(value.as_bytes()).ok()
+}
+
+fn load<C: LoadConnection<DefaultLoadingMode>>(
+    conn: &mut C,
+    typed: Typed<Untyped>,
+) -> QueryResult<C::Cursor<'_, 'static>>
+where
+    Typed<Untyped>: QueryFragment<C::Backend>,
+    C::Backend: QueryMetadata<Untyped>,
+{
+    conn.load(typed)
 }
 
 /// A statement whose columns have types.

@@ -12,7 +12,7 @@ use scim_core::org::Organization;
 use scim_core::query::{Page, Query};
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
-use scim_core::store::{Identity, Member, Membership, Tenant, Transaction, UniqueKey};
+use scim_core::store::{Identity, Member, MemberView, Membership, Tenant, Transaction, UniqueKey};
 use scim_core::{Error, Kind, Result};
 use serde_json::Map;
 
@@ -23,6 +23,7 @@ use super::index::Key;
 use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
+use super::writer::{Attempt, changes, is_as_before};
 
 /// Rows that are read in a moment.
 pub(super) const FEW: usize = 250;
@@ -48,6 +49,8 @@ pub struct DieselTransaction<'a> {
     ended: bool,
     /// Organizations that were looked at, as they are now.
     pub(super) known: Vec<Organization>,
+    /// How SQLite's writer runs it. A write has one.
+    pub(super) attempt: Option<&'a Attempt>,
     /// It may touch a few rows only, and gives up otherwise.
     pub(super) brief: bool,
     pub(super) gave_up: bool,
@@ -108,6 +111,7 @@ impl<'a> DieselTransaction<'a> {
             told: Vec::new(),
             ended: false,
             known: Vec::new(),
+            attempt: None,
             brief: false,
             gave_up: false,
         }
@@ -190,8 +194,11 @@ impl<'a> DieselTransaction<'a> {
     ) -> Result<()> {
         let keys: Vec<&Key> = keys.into_iter().collect();
         for keys in keys.chunks(KEYS) {
-            let mut sql =
-                statement("INSERT INTO attribute_keys (org, kind, attr, key, id) VALUES ");
+            // What a statement of several rows fails halfway with, SQLite undoes from copies of the pages, unless
+            // it may ignore it.
+            let mut sql = Statement::default()
+                .per_backend("INSERT OR IGNORE INTO", "INSERT INTO")
+                .sql(" attribute_keys (org, kind, attr, key, id) VALUES ");
             for (i, (attr, key)) in keys.iter().enumerate() {
                 sql = sql
                     .sql(if i > 0 { ", (" } else { "(" })
@@ -206,7 +213,7 @@ impl<'a> DieselTransaction<'a> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
-            sql.sql(" ON CONFLICT DO NOTHING").execute(self.conn)?;
+            sql.per_backend("", " ON CONFLICT DO NOTHING").execute(self.conn)?;
         }
         Ok(())
     }
@@ -280,9 +287,10 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn insert_events(&mut self, told: &[(Tenant, Event)]) -> Result<()> {
-        let mut sql = statement(
-            "INSERT INTO events (org, id, at, name, actor, request_id, target, detail) VALUES ",
-        );
+        // A failure is the whole transaction's: SQLite need not keep copies of the pages to undo it.
+        let mut sql = Statement::default()
+            .per_backend("INSERT OR FAIL INTO", "INSERT INTO")
+            .sql(" events (org, id, at, name, actor, request_id, target, detail) VALUES ");
         for (i, (org, event)) in told.iter().enumerate() {
             sql = sql
                 .sql(if i > 0 { ", (" } else { "(" })
@@ -381,6 +389,18 @@ impl<'a> DieselTransaction<'a> {
             .map(drop)
     }
 
+    /// Id, type and display of a group's members.
+    fn select_members(&self, group: &Id, after: Option<&Id>, limit: usize) -> Statement {
+        statement("SELECT member_id, kind, display FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id > ")
+            .text(after.map(Id::as_str).unwrap_or_default())
+            .sql(" ORDER BY member_id")
+            .limit(integer(limit))
+    }
+
     /// The groups that a group lists as members.
     pub(super) fn member_groups(&mut self, group: &Id) -> Result<Vec<Id>> {
         // 'Group' is spelled out for the sake of the index that has only those.
@@ -406,6 +426,26 @@ impl<'a> DieselTransaction<'a> {
             statement(sql).text(self.tenant.as_str()).execute(self.conn)?;
         }
         Ok(())
+    }
+
+    /// As [`Transaction::nested`], without a savepoint: if `f` fails once it has written, everything is run again
+    /// with them.
+    fn nested_in_hope<R>(
+        &mut self,
+        attempt: &Attempt,
+        f: impl FnOnce(&mut Self) -> Result<R>,
+    ) -> Result<R> {
+        let (before, told) = (changes(self.conn)?, self.told.len());
+        let done = f(self);
+        if done.is_err() {
+            self.told.truncate(told);
+            self.known.clear();
+            if self.ended || !is_as_before(self.conn, before) {
+                attempt.ask_again();
+                self.ended = true;
+            }
+        }
+        done
     }
 
     /// The name of the type whose members are rows.
@@ -566,14 +606,7 @@ impl Transaction for DieselTransaction<'_> {
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
         let most = if self.brief { limit.min(FEW) } else { limit };
         let rows: Vec<(String, String, Option<String>)> =
-            statement("SELECT member_id, kind, display FROM members WHERE org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND group_id = ")
-                .text(group.as_str())
-                .sql(" AND member_id > ")
-                .text(after.map(Id::as_str).unwrap_or_default())
-                .sql(" ORDER BY member_id")
-                .limit(integer(most))
+            self.select_members(group, after, most)
                 .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
         if most < limit && rows.len() == most {
             self.no_time_for_more()?;
@@ -581,6 +614,23 @@ impl Transaction for DieselTransaction<'_> {
         let member =
             |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
         rows.into_iter().map(member).collect()
+    }
+
+    fn each_member(
+        &mut self,
+        group: &Id,
+        after: Option<&Id>,
+        limit: usize,
+        f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let most = if self.brief { limit.min(FEW) } else { limit };
+        let mut count = 0;
+        self.select_members(group, after, most).each(self.conn, &mut |[id, kind, display]| {
+            count += 1;
+            let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
+            f(MemberView { id, kind, display })
+        })?;
+        if most < limit && count == most { self.no_time_for_more() } else { Ok(()) }
     }
 
     fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
@@ -642,6 +692,9 @@ impl Transaction for DieselTransaction<'_> {
         // A panic passes through here to the writer, whose own savepoint takes this one with it.
         if self.ended {
             return Err(Error::busy("The change could not be stored; try again"));
+        }
+        if let Some(attempt) = self.attempt.filter(|attempt| !attempt.has_savepoints()) {
+            return self.nested_in_hope(attempt, f);
         }
         self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
         let told = self.told.len();

@@ -1,11 +1,15 @@
 //! [`Writer`]: one connection that writes, with group commit. For SQLite, which has one writer anyway.
 //!
-//! Writers that wait share a transaction and one fsync. Each runs on its own thread, inside a savepoint
-//! of its own, so that an error undoes only what it did; whoever finds nobody waiting commits for all,
-//! and nobody is answered before that commit. A thread may also take the connection for a while
-//! ([`Writer::together`]) and make many writes without a change of threads between them.
+//! Writers that wait share a transaction and one fsync. Each runs on its own thread; whoever finds nobody
+//! waiting commits for all, and nobody is answered before that commit. A thread may also take the connection
+//! for a while ([`Writer::together`]) and make many writes without a change of threads between them.
+//!
+//! An error undoes only what its own write did. Where others have written in the same transaction and can't be
+//! run again, a savepoint sees to that. It makes SQLite copy each page that the write touches, though, and errors
+//! mostly come before anything was written: so writes that can be run again do without it, and are run again,
+//! each in a savepoint, when one of them fails halfway.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -47,8 +51,43 @@ thread_local! {
 struct Held {
     writer: u64,
     state: State,
+    /// Each write is in a savepoint of its own.
+    careful: bool,
+    fate: Fate,
+}
+
+/// What became of a transaction while it was held.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Whole,
+    /// A write failed halfway and took the others with it: all are to be run again, each in a savepoint.
+    Again,
     /// The database ended the transaction: what was written before is gone.
-    lost: bool,
+    Lost,
+}
+
+/// One run of a write.
+#[derive(Debug)]
+pub(super) struct Attempt {
+    savepoints: bool,
+    again: Cell<bool>,
+}
+
+impl Attempt {
+    const fn new(savepoints: bool) -> Self {
+        Self { savepoints, again: Cell::new(false) }
+    }
+
+    /// Whether a part of the write that may fail alone is to be put into a savepoint. Else, if it fails once it
+    /// has written, it asks for another run.
+    pub(super) const fn has_savepoints(&self) -> bool {
+        self.savepoints
+    }
+
+    /// What this run did is to be undone, what it ends with is void, and the write run with savepoints.
+    pub(super) fn ask_again(&self) {
+        self.again.set(true);
+    }
 }
 
 struct State {
@@ -79,61 +118,96 @@ impl Writer {
     }
 
     /// Runs `f`; the writes that this thread makes in it share one commit, and return before it. On success
-    /// they are durable.
+    /// they are durable. May run `f` again: what it did before is undone then.
     pub(super) fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
-        let state = self.acquire()?;
-        HELD.set(Some(Held { writer: self.number, state, lost: false }));
-        let done = catch_unwind(AssertUnwindSafe(&mut *f));
-        let Some(Held { mut state, lost, .. }) = HELD.take() else {
-            return Err(Error::internal("the connection that writes was not given back"));
-        };
-        let committed = state.commit();
-        self.hand_back(state);
-        if let Err(panic) = done {
-            resume_unwind(panic);
+        let mut state = self.acquire()?;
+        // Others that have written in the open transaction don't run again.
+        let mut careful = state.batch.is_some();
+        loop {
+            HELD.set(Some(Held { writer: self.number, state, careful, fate: Fate::Whole }));
+            let done = catch_unwind(AssertUnwindSafe(&mut *f));
+            let Some(held) = HELD.take() else {
+                return Err(Error::internal("the connection that writes was not given back"));
+            };
+            state = held.state;
+            if held.fate == Fate::Again {
+                careful = true;
+                continue;
+            }
+            let committed = state.commit();
+            self.hand_back(state);
+            if let Err(panic) = done {
+                resume_unwind(panic);
+            }
+            let whole = held.fate == Fate::Whole;
+            return if whole { committed } else { Err(ENDED.to_owned()) }.map_err(not_stored);
         }
-        let lost = lost.then(|| "the database ended the transaction".to_owned());
-        lost.map_or(committed, Err).map_err(not_stored)
     }
 
     /// One of the writes of [`Self::together`].
-    fn write_held<R>(mut held: Held, f: impl FnOnce(&mut Conn) -> Result<R>) -> (Held, Done<R>) {
-        if held.lost {
-            let why = "the database ended the transaction".to_owned();
-            return (held, Ok(Err(not_stored(why))));
+    fn write_held<R>(
+        mut held: Held,
+        f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+    ) -> (Held, Done<R>) {
+        if held.fate != Fate::Whole {
+            return (held, Ok(Err(not_stored(ENDED.to_owned()))));
         }
-        if let Err(error) = held.state.begin() {
-            return (held, Ok(Err(error)));
+        let state = &mut held.state;
+        if state.batch.is_none() {
+            let done = state.begin_with(f);
+            return (held, done);
         }
-        let (done, still) = within(&mut held.state.conn, f);
-        if !still {
-            held.state.abandon("the database ended the transaction");
-            held.lost = true;
+        if held.careful {
+            let (done, still) = within(&mut state.conn, f);
+            if !still {
+                state.abandon(ENDED);
+                held.fate = Fate::Lost;
+            }
+            return (held, done);
+        }
+        let before = match changes(&mut state.conn) {
+            Ok(before) => before,
+            Err(error) => return (held, Ok(Err(error))),
+        };
+        let attempt = Attempt::new(false);
+        let done = catch_unwind(AssertUnwindSafe(|| f(&mut state.conn, &attempt)));
+        let done_well = matches!(done, Ok(Ok(_)));
+        if attempt.again.get() || !(done_well || is_as_before(&mut state.conn, before)) {
+            state.abandon(ENDED);
+            held.fate = Fate::Again;
         }
         (held, done)
     }
 
-    /// Runs `f` as if alone; `Ok` only once what it did is durable.
-    pub(super) fn write<R>(&self, f: impl FnOnce(&mut Conn) -> Result<R>) -> Result<R> {
+    /// Runs `f` as if alone; `Ok` only once what it did is durable. May run `f` again: what it did before is
+    /// undone then.
+    pub(super) fn write<R>(
+        &self,
+        mut f: impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+    ) -> Result<R> {
         if let Some(held) =
             HELD.with_borrow_mut(|held| held.take_if(|held| held.writer == self.number))
         {
-            let (held, done) = Self::write_held(held, f);
+            let (held, done) = Self::write_held(held, &mut f);
             HELD.set(Some(held));
             return done.unwrap_or_else(|panic| resume_unwind(panic));
         }
         let mut state = self.acquire()?;
-        let outcome = match state.begin() {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                self.hand_back(state);
-                return Err(error);
+        let done = match &state.batch {
+            None => state.begin_with(&mut f),
+            Some(_) => {
+                let (done, held) = within(&mut state.conn, &mut f);
+                if !held {
+                    state.abandon(ENDED);
+                }
+                done
             }
         };
-        let (done, held) = within(&mut state.conn, f);
-        if !held {
-            state.abandon("the database ended the transaction");
-        }
+        let Some(outcome) = state.batch.as_ref().map(|batch| Arc::clone(&batch.outcome)) else {
+            // Nothing is left that it could wait for.
+            self.hand_back(state);
+            return done.unwrap_or_else(|panic| resume_unwind(panic));
+        };
         if let Some(batch) = &mut state.batch {
             batch.writes += 1;
         }
@@ -228,6 +302,29 @@ impl State {
         Ok(outcome)
     }
 
+    /// Begins a transaction with its first write. That needs no savepoint: if it fails, the transaction goes.
+    fn begin_with<R>(&mut self, f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>) -> Done<R> {
+        let mut attempt = Attempt::new(false);
+        loop {
+            if let Err(error) = self.begin() {
+                return Ok(Err(error));
+            }
+            let done = catch_unwind(AssertUnwindSafe(|| f(&mut self.conn, &attempt)));
+            let again = attempt.again.get();
+            if matches!(done, Ok(Ok(_))) && !again {
+                return done;
+            }
+            self.abandon("it failed");
+            if !again {
+                return done;
+            }
+            if attempt.savepoints {
+                return Ok(Err(not_stored(ENDED.to_owned())));
+            }
+            attempt = Attempt::new(true);
+        }
+    }
+
     /// The transaction is gone, or must go: nobody of the batch is told that its change is stored.
     fn abandon(&mut self, why: &str) {
         // There may be none to roll back.
@@ -270,26 +367,51 @@ impl Outcome {
 
 /// Runs `f` in a savepoint: its error undoes what it did and nothing else. The savepoint may be gone by
 /// then: a full disk makes SQLite end the whole transaction. The second value says whether it held.
-fn within<R>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<R>) -> (Done<R>, bool) {
-    if let Err(error) = run(conn, "SAVEPOINT one") {
-        return (Ok(Err(error)), false);
+fn within<R>(
+    conn: &mut Conn,
+    f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+) -> (Done<R>, bool) {
+    let mut attempt = Attempt::new(false);
+    loop {
+        if let Err(error) = run(conn, "SAVEPOINT one") {
+            return (Ok(Err(error)), false);
+        }
+        let done = catch_unwind(AssertUnwindSafe(|| f(conn, &attempt)));
+        let again = attempt.again.get();
+        let end = match &done {
+            Ok(Ok(_)) if !again => run(conn, "RELEASE one"),
+            _ => run(conn, "ROLLBACK TO one").and_then(|()| run(conn, "RELEASE one")),
+        };
+        match (done, end) {
+            (_, Ok(())) if again && attempt.savepoints => {
+                return (Ok(Err(not_stored(ENDED.to_owned()))), true);
+            }
+            (_, Ok(())) if again => attempt = Attempt::new(true),
+            (done, Ok(())) => return (done, true),
+            (Err(panic), Err(_)) => return (Err(panic), false),
+            (Ok(_), Err(error)) => return (Ok(Err(not_stored(error.to_string()))), false),
+        }
     }
-    let done = catch_unwind(AssertUnwindSafe(|| f(conn)));
-    let end = match &done {
-        Ok(Ok(_)) => run(conn, "RELEASE one"),
-        _ => run(conn, "ROLLBACK TO one").and_then(|()| run(conn, "RELEASE one")),
-    };
-    match (done, end) {
-        (done, Ok(())) => (done, true),
-        (Err(panic), Err(_)) => (Err(panic), false),
-        (Ok(_), Err(error)) => (Ok(Err(not_stored(error.to_string()))), false),
-    }
+}
+
+/// How many rows the connection has changed so far.
+pub(super) fn changes(conn: &mut Conn) -> Result<i64> {
+    statement("SELECT total_changes()").count(conn)
+}
+
+/// Whether the transaction is still there, and nothing was written in it since there were `before` changes.
+pub(super) fn is_as_before(conn: &mut Conn, before: i64) -> bool {
+    // None can begin within another.
+    run(conn, "BEGIN").is_err() && changes(conn).is_ok_and(|now| now == before)
 }
 
 /// Runs a statement that stays prepared.
 fn run(conn: &mut Conn, sql: &'static str) -> Result<()> {
     statement(sql).execute(conn).map(drop)
 }
+
+/// Why nothing of a transaction is stored.
+const ENDED: &str = "the transaction was ended";
 
 /// What a closure returned, or its panic.
 type Done<R> = std::thread::Result<Result<R>>;
@@ -308,11 +430,12 @@ mod tests {
             .unwrap();
         let writer = Writer::new(conn.into(), Duration::from_secs(5));
         let insert = |x: &str| {
-            writer.write(|conn| {
+            writer.write(|conn, _| {
                 statement("INSERT INTO t VALUES (").text(x).sql(")").execute(conn).map(drop)
             })
         };
-        let rows = || writer.write(|conn| statement("SELECT COUNT(*) FROM t").count(conn)).unwrap();
+        let rows =
+            || writer.write(|conn, _| statement("SELECT COUNT(*) FROM t").count(conn)).unwrap();
         let mut done = Vec::new();
         // One that fails undoes itself alone.
         writer.together(&mut || done = vec![insert("a"), insert("a"), insert("b")]).unwrap();
@@ -332,6 +455,138 @@ mod tests {
         assert_eq!(rows(), 3);
     }
 
+    /// A writer of a table in memory.
+    fn of_a_table() -> Writer {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE t (x TEXT)").unwrap();
+        Writer::new(conn.into(), Duration::from_secs(5))
+    }
+
+    fn insert(conn: &mut Conn, x: &str) -> Result<()> {
+        statement("INSERT INTO t VALUES (").text(x).sql(")").execute(conn).map(drop)
+    }
+
+    fn rows(writer: &Writer) -> String {
+        let all = |conn: &mut Conn| {
+            statement("SELECT x FROM t ORDER BY rowid")
+                .rows::<diesel::sql_types::Text, String>(conn)
+        };
+        writer.write(|conn, _| all(conn)).unwrap().concat()
+    }
+
+    #[test]
+    fn a_write_that_fails_halfway_undoes_itself_alone_and_the_others_are_run_again() {
+        let writer = of_a_table();
+        let refusal = || Error::not_found("x");
+        let (mut runs, mut done) = (0, Vec::new());
+        let mut together = |fault: &dyn Fn(&mut Conn) -> Result<()>| {
+            let write = |x: &str| writer.write(|conn, _| insert(conn, x));
+            runs = 0;
+            writer
+                .together(&mut || {
+                    runs += 1;
+                    let faulty = || writer.write(|conn, _| fault(conn));
+                    let faulty = || {
+                        catch_unwind(AssertUnwindSafe(faulty)).unwrap_or_else(|_| Err(refusal()))
+                    };
+                    done = vec![write("a"), faulty(), write("b"), faulty(), write("c")];
+                })
+                .unwrap();
+            let well: Vec<_> = done.iter().map(Result::is_ok).collect();
+            assert_eq!(well, [true, false, true, false, true]);
+            assert!(done[1].as_ref().is_err_and(|e| e.kind() == Kind::NotFound), "{done:?}");
+            runs
+        };
+        // Before it has written, there is nothing to undo.
+        assert_eq!(together(&|_| Err(refusal())), 1);
+        assert_eq!(rows(&writer), "abc");
+        let halfway = |conn: &mut Conn| insert(conn, "x").and_then(|()| Err(refusal()));
+        assert_eq!(together(&halfway), 2);
+        assert_eq!(rows(&writer), "abcabc");
+        let panics = |conn: &mut Conn| {
+            insert(conn, "x")?;
+            panic!("halfway")
+        };
+        assert_eq!(together(&panics), 2);
+        assert_eq!(rows(&writer), "abcabcabc");
+    }
+
+    #[test]
+    fn the_first_write_of_a_transaction_needs_nobody_to_be_undone() {
+        let writer = of_a_table();
+        let halfway = |conn: &mut Conn| -> Result<()> {
+            insert(conn, "x").and_then(|()| Err(Error::not_found("x")))
+        };
+        let (mut runs, mut failed) = (0, None);
+        let mut together = || {
+            runs += 1;
+            failed = writer.write(|conn, _| halfway(conn)).err();
+            writer.write(|conn, _| insert(conn, "a")).unwrap();
+        };
+        writer.together(&mut together).unwrap();
+        assert_eq!((runs, failed.unwrap().kind()), (1, Kind::NotFound));
+        assert_eq!(writer.write(|conn, _| halfway(conn)).unwrap_err().kind(), Kind::NotFound);
+        assert_eq!(rows(&writer), "a");
+    }
+
+    #[test]
+    fn what_others_left_open_is_not_undone_with_writes_made_together() {
+        let writer = of_a_table();
+        std::thread::scope(|scope| {
+            let (writing, written) = std::sync::mpsc::channel();
+            let other = scope.spawn({
+                let writer = &writer;
+                move || {
+                    writer.write(|conn, _| {
+                        writing.send(()).unwrap();
+                        // Until somebody waits, for whom the transaction is left open.
+                        while writer.slot.lock().unwrap().waiting.is_empty() {
+                            std::thread::sleep(Duration::from_millis(1));
+                        }
+                        insert(conn, "o")
+                    })
+                }
+            });
+            written.recv().unwrap();
+            let mut runs = 0;
+            writer
+                .together(&mut || {
+                    runs += 1;
+                    writer.write(|conn, _| insert(conn, "a")).unwrap();
+                    let halfway = |conn: &mut Conn| -> Result<()> {
+                        insert(conn, "x").and_then(|()| Err(Error::not_found("x")))
+                    };
+                    assert!(writer.write(|conn, _| halfway(conn)).is_err());
+                })
+                .unwrap();
+            assert_eq!(runs, 1);
+            other.join().unwrap().unwrap();
+        });
+        assert_eq!(rows(&writer), "oa");
+    }
+
+    #[test]
+    fn a_part_that_fails_halfway_is_run_again_with_savepoints() {
+        let writer = of_a_table();
+        let mut savepoints = Vec::new();
+        let mut write = |conn: &mut Conn, attempt: &Attempt| {
+            savepoints.push(attempt.has_savepoints());
+            insert(conn, "a")?;
+            if !attempt.has_savepoints() {
+                attempt.ask_again();
+            }
+            Ok(())
+        };
+        writer.write(&mut write).unwrap();
+        let done = writer.together(&mut || {
+            writer.write(|conn, _| insert(conn, "b")).unwrap();
+            let _ = writer.write(&mut write);
+        });
+        done.unwrap();
+        assert_eq!(rows(&writer), "aba");
+        assert_eq!(savepoints, [false, true, false, false, true]);
+    }
+
     #[test]
     fn whoever_takes_the_connection_again_and_again_keeps_nobody_waiting() {
         let mut conn = SqliteConnection::establish(":memory:").unwrap();
@@ -348,7 +603,9 @@ mod tests {
             });
             for _ in 0..50 {
                 let before = turns.load(Ordering::Relaxed);
-                writer.write(|conn| statement("INSERT INTO t VALUES ('a')").execute(conn)).unwrap();
+                writer
+                    .write(|conn, _| statement("INSERT INTO t VALUES ('a')").execute(conn))
+                    .unwrap();
                 waited.push(turns.load(Ordering::Relaxed) - before);
             }
             done.store(true, Ordering::Relaxed);
@@ -365,15 +622,15 @@ mod tests {
         let insert = |conn: &mut Conn, n: usize| {
             statement("INSERT INTO t VALUES (").text(&"x".repeat(n)).sql(")").execute(conn)
         };
-        writer.write(|conn| insert(conn, 10)).unwrap();
-        let done = writer.write(|conn| {
+        writer.write(|conn, _| insert(conn, 10)).unwrap();
+        let done = writer.write(|conn, _| {
             insert(conn, 10)?;
             insert(conn, 1_000_000)
         });
         assert_eq!(done.unwrap_err().kind(), Kind::Busy);
         let rows = |conn: &mut Conn| statement("SELECT COUNT(*) FROM t").count(conn);
-        assert_eq!(writer.write(rows).unwrap(), 1);
-        writer.write(|conn| insert(conn, 10)).unwrap();
-        assert_eq!(writer.write(rows).unwrap(), 2);
+        assert_eq!(writer.write(|conn, _| rows(conn)).unwrap(), 1);
+        writer.write(|conn, _| insert(conn, 10)).unwrap();
+        assert_eq!(writer.write(|conn, _| rows(conn)).unwrap(), 2);
     }
 }
