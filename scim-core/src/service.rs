@@ -36,7 +36,7 @@ use crate::http::{Begun, Handler, MEDIA_TYPE, Request, Response};
 use crate::json;
 use crate::resource::Id;
 use crate::schema::{Registry, ResourceType};
-use crate::store::Store;
+use crate::store::{Foresight, Store, Transaction as _};
 use anchors::Anchors;
 use cursor::Cursors;
 use params::Params;
@@ -89,9 +89,15 @@ where
     }
 
     /// Reads in a transaction that the directory admits the caller to.
-    fn read<R>(&self, call: Call<'_>, f: impl FnOnce(&mut S::Tx<'_>) -> Result<R>) -> Result<R> {
+    fn read<R>(
+        &self,
+        call: Call<'_>,
+        foresight: Option<Foresight<'_>>,
+        f: impl FnOnce(&mut S::Tx<'_>) -> Result<R>,
+    ) -> Result<R> {
         let Inner { store, directory, .. } = &*self.0;
         let admitted = |tx: &mut S::Tx<'_>| {
+            foresight.iter().try_for_each(|foresight| tx.foresee(foresight))?;
             directory.admit(call.caller, tx)?;
             f(tx)
         };
@@ -106,9 +112,11 @@ where
     fn change<R>(
         &self,
         caller: &Caller,
+        foresight: Option<Foresight<'_>>,
         mut f: impl FnMut(&mut S::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
         self.0.store.write(&caller.tenant, |tx| {
+            foresight.iter().try_for_each(|foresight| tx.foresee(foresight))?;
             self.0.directory.admit(caller, tx)?;
             f(tx)
         })
@@ -167,7 +175,7 @@ where
             ));
         }
         if get && route.is_discovery() {
-            self.read(call, |_| Ok(()))?;
+            self.read(call, None, |_| Ok(()))?;
         }
         let json = |value: Value| Response::message(200, value.to_string().into_bytes());
         match (request.method, route) {
@@ -269,6 +277,10 @@ where
             Ok(Route::Members(..)) if get => false,
             _ => return Begun::Long,
         };
+        let store = &self.0.store;
+        if !(if change { store.joins_writes() } else { store.reads_briefly() }) {
+            return Begun::Long;
+        }
         let mut dialect = Dialect::new(caller.preset);
         let methods = route.as_ref().ok().map(Route::methods);
         if !change {
@@ -277,9 +289,6 @@ where
                 Err(error) if error.is_not_brief() => Begun::Long,
                 response => Begun::Answered(answered(response, methods, &dialect)),
             };
-        }
-        if !self.0.store.joins_writes() {
-            return Begun::Long;
         }
         match self.begin_change(caller, request, route, &mut dialect) {
             Err(error) if error.is_not_brief() => Begun::Long,

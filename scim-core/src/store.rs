@@ -8,12 +8,13 @@ pub mod memory;
 mod unique;
 
 pub use hydrate::hydrate;
-pub use unique::{UniqueKey, unique_keys};
+pub use unique::{UniqueKey, unique_keys, unique_keys_in};
 
 use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 
 use crate::error::Result;
 use crate::event::Event;
@@ -77,6 +78,11 @@ pub trait Store: Send + Sync + 'static {
         Ok(None)
     }
 
+    /// Whether [`Self::read_briefly`] is worth asking.
+    fn reads_briefly(&self) -> bool {
+        false
+    }
+
     /// Whether writes are made one after the other anyway, so that one thread may as well make them all:
     /// [`Self::together`].
     fn joins_writes(&self) -> bool {
@@ -107,6 +113,16 @@ pub trait Store: Send + Sync + 'static {
 pub trait Transaction {
     /// The organization.
     fn tenant(&self) -> &Tenant;
+
+    /// Says what is going to be asked for, before anything is: a store that is far away may find all of it
+    /// at once. Whatever else is asked for in a read may be of a later snapshot.
+    ///
+    /// # Errors
+    /// From the storage.
+    fn foresee(&mut self, foresight: &Foresight<'_>) -> Result<()> {
+        let _ = foresight;
+        Ok(())
+    }
 
     /// The resource of that type and id.
     ///
@@ -218,6 +234,45 @@ pub trait Transaction {
     fn nested<R>(&mut self, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R>
     where
         Self: Sized;
+}
+
+/// What a request is going to ask for. The directory asks for the organization in any case.
+#[derive(Debug, Clone, Copy)]
+pub enum Foresight<'a> {
+    /// A resource; maybe the groups that hold it.
+    Resource {
+        /// Its type.
+        kind: &'a Arc<ResourceType>,
+        /// Its id.
+        id: &'a Id,
+        /// Whether its groups are asked for too.
+        groups: bool,
+    },
+    /// A search; maybe the groups that hold what it finds.
+    Search {
+        /// The type.
+        kind: &'a Arc<ResourceType>,
+        /// What is searched for.
+        query: &'a Query,
+        /// Whether groups are asked for too.
+        groups: bool,
+    },
+    /// A group that these come to or go from.
+    Members {
+        /// Its type.
+        kind: &'a Arc<ResourceType>,
+        /// The group.
+        group: &'a Id,
+        /// Who comes or goes.
+        members: &'a [Id],
+    },
+    /// A new resource.
+    New {
+        /// Its type.
+        kind: &'a Arc<ResourceType>,
+        /// What it is going to be.
+        document: &'a Map<String, Value>,
+    },
 }
 
 /// What an id stands for.

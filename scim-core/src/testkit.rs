@@ -27,6 +27,7 @@
 
 mod concurrency;
 mod fixture;
+mod foresight;
 mod law;
 mod members;
 mod organizations;
@@ -39,6 +40,7 @@ pub use concurrency::{
     readers_see_committed_states_only, snapshots_hold_still,
 };
 pub use fixture::{TENANTS, registry};
+pub use foresight::what_is_foreseen_is_told_as_it_is;
 pub use law::{search_agrees_with_predicates, search_equals_matches};
 pub use members::{
     adding_members_tells_the_new_ones, cycles_of_groups_end, deleting_ends_memberships_both_ways,
@@ -97,6 +99,7 @@ macro_rules! store_suite {
             cycles_of_groups_end,
             deleting_ends_memberships_both_ways,
             display_follows_the_label,
+            what_is_foreseen_is_told_as_it_is,
             search_by_predicate,
             search_by_rows_beside_the_document,
             search_counts,

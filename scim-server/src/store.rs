@@ -8,8 +8,11 @@ mod credentials;
 mod due;
 mod error;
 mod events;
+mod foresee;
 mod groups;
 mod index;
+mod later;
+mod link;
 mod locks;
 mod migrate;
 mod narrow;
@@ -39,7 +42,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::r2d2::Pool;
+use diesel::r2d2::{Pool, PooledConnection};
 use scim_core::schema::Registry;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result, Store};
@@ -47,6 +50,7 @@ use scim_core::{Error, Result, Store};
 use brief::BriefReaders;
 use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
+use link::Link;
 use locks::Hold;
 use writer::{Attempt, Writer};
 
@@ -203,7 +207,7 @@ impl DieselStore {
     /// # Errors
     /// [`scim_core::Kind::Busy`] or [`scim_core::Kind::Internal`].
     pub fn ping(&self) -> Result<()> {
-        self.0.read(|conn| statement::statement("SELECT CAST(1 AS BIGINT)").count(conn).map(drop))
+        self.0.glance(|conn| statement::statement("SELECT CAST(1 AS BIGINT)").count(conn).map(drop))
     }
 
     /// Folds the write-ahead log into the database file. For a graceful stop.
@@ -243,7 +247,7 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn setting(&self, name: &str) -> Result<Option<String>> {
-        self.0.read(|conn| setting(conn, name))
+        self.0.glance(|conn| setting(conn, name))
     }
 
     /// Makes a setting unless it is there, and gives what is there then.
@@ -279,22 +283,45 @@ fn set_setting_if_absent(conn: &mut Conn, name: &str, value: &str) -> Result<()>
 }
 
 impl Inner {
+    /// Runs `f`, which sends one statement: it sees what is committed.
+    fn glance<R>(&self, f: impl Fn(&mut Conn) -> Result<R>) -> Result<R> {
+        match &self.writes {
+            Writes::Alone(_) => f(&mut *self.reader()?),
+            #[cfg(feature = "postgres")]
+            Writes::Pooled(_) => pooled::Reading::new(&self.readers).glance(f),
+        }
+    }
+
     /// Runs `f` on a snapshot.
-    fn read<R>(&self, f: impl FnOnce(&mut Conn) -> Result<R>) -> Result<R> {
-        let mut conn = match &self.writes {
+    fn read_in<R>(
+        &self,
+        tenant: &Tenant,
+        f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
+    ) -> Result<R> {
+        match &self.writes {
             Writes::Alone(_) => {
-                let mut conn = self.readers.get().map_err(|e| {
-                    Error::busy("The server is too busy to read now; try again").with_source(e)
-                })?;
+                let mut conn = self.reader()?;
                 statement::statement("BEGIN").execute(&mut conn)?;
-                conn
+                let link = Link::Begun(&mut conn);
+                let done = f(&mut DieselTransaction::new(link, self, tenant, Hold::Free));
+                statement::statement("COMMIT").execute(&mut conn)?;
+                done
             }
             #[cfg(feature = "postgres")]
-            Writes::Pooled(_) => pooled::begin(&self.readers, pooled::SNAPSHOT)?,
-        };
-        let done = f(&mut conn);
-        statement::statement("COMMIT").execute(&mut conn)?;
-        done
+            Writes::Pooled(_) => {
+                let link = Link::Reading(pooled::Reading::new(&self.readers));
+                let mut tx = DieselTransaction::new(link, self, tenant, Hold::Free);
+                let done = f(&mut tx);
+                tx.link.end()?;
+                done
+            }
+        }
+    }
+
+    fn reader(&self) -> Result<PooledConnection<Manager>> {
+        self.readers.get().map_err(|e| {
+            Error::busy("The server is too busy to read now; try again").with_source(e)
+        })
     }
 
     /// Runs `f`; `Ok` only once what it did is durable. May run it again, if it met another. On
@@ -316,7 +343,8 @@ impl Inner {
         match &self.writes {
             Writes::Alone(writer) => {
                 let make = |conn: &mut Conn, attempt: &Attempt| {
-                    let mut tx = DieselTransaction::new(conn, self, tenant, Hold::Free);
+                    let link = Link::Begun(conn);
+                    let mut tx = DieselTransaction::new(link, self, tenant, Hold::Free);
                     tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
@@ -325,7 +353,12 @@ impl Inner {
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
-                let mut tx = DieselTransaction::new(conn, self, tenant, Hold::Organization(turn));
+                let mut tx = DieselTransaction::new(
+                    Link::Begun(conn),
+                    self,
+                    tenant,
+                    Hold::Organization(turn),
+                );
                 let done = f(&mut tx)?;
                 tx.finish().map(|()| done)
             }),
@@ -341,7 +374,8 @@ impl Inner {
         match &self.writes {
             Writes::Alone(writer) => {
                 let make = |conn: &mut Conn, attempt: &Attempt| {
-                    let mut tx = DieselTransaction::new(conn, self, &nobody, Hold::Free);
+                    let link = Link::Begun(conn);
+                    let mut tx = DieselTransaction::new(link, self, &nobody, Hold::Free);
                     tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
@@ -351,7 +385,7 @@ impl Inner {
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| {
                 let hold = Hold::Entered(std::collections::BTreeSet::new());
-                let mut tx = DieselTransaction::new(conn, self, &nobody, hold);
+                let mut tx = DieselTransaction::new(Link::Begun(conn), self, &nobody, hold);
                 let done = f(&mut tx)?;
                 tx.finish().map(|()| done)
             }),
@@ -367,7 +401,7 @@ impl Store for DieselStore {
         tenant: &Tenant,
         f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<R> {
-        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, tenant, Hold::Free)))
+        self.0.read_in(tenant, f)
     }
 
     fn read_briefly<R>(
@@ -375,16 +409,20 @@ impl Store for DieselStore {
         tenant: &Tenant,
         f: impl FnOnce(&mut Self::Tx<'_>) -> Result<R>,
     ) -> Result<Option<R>> {
-        if !self.joins_writes() {
-            // A statement to PostgreSQL waits for its answer.
+        if !self.reads_briefly() {
             return Ok(None);
         }
         self.0.brief.read(|conn| {
-            let mut tx = DieselTransaction::new(conn, &self.0, tenant, Hold::Free);
+            let mut tx = DieselTransaction::new(Link::Begun(conn), &self.0, tenant, Hold::Free);
             tx.brief = true;
             let done = f(&mut tx);
             if tx.gave_up { Ok(None) } else { done.map(Some) }
         })
+    }
+
+    fn reads_briefly(&self) -> bool {
+        // A statement to PostgreSQL waits for its answer.
+        self.joins_writes()
     }
 
     fn joins_writes(&self) -> bool {

@@ -25,6 +25,24 @@ fn member(name: &str) -> Member {
     Member { id: Id::parse(name).unwrap(), kind: "User".into(), display: None }
 }
 
+/// On PostgreSQL looking ahead begins with the organization.
+#[test]
+fn what_is_foreseen_in_an_organization_is_told_as_it_is() {
+    use scim_core::org::linking::{self, NewOrganization};
+    use scim_core::org::{OrgKind, Plan};
+    let (_place, store) = fresh();
+    let env = scim_server::env::system();
+    let now = env.clock.now();
+    let cause = Cause { env: &env, actor: "test", request_id: "test", now };
+    for name in testkit::TENANTS {
+        let (kind, plan, domains) = (OrgKind::Regular, Plan::Enterprise, DomainPolicy::Any);
+        let new = NewOrganization { name, kind, plan, domains, owner: None };
+        let made = store.write_records(|tx| linking::create(tx, Tenant::new(name), &new, &cause));
+        made.unwrap();
+    }
+    testkit::what_is_foreseen_is_told_as_it_is(&store);
+}
+
 #[test]
 fn group_commit_keeps_what_succeeded_and_nothing_else() {
     let (_place, store) = fresh();

@@ -60,20 +60,30 @@ impl Postgres {
         self.run("pg_ctl", &["-w", "-t", "30", "-m", "immediate", "stop"]);
     }
 
+    /// No file of its may become longer than that from now on, as if its disk were full; `None`: any may.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let postmaster = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        let postmaster = postmaster.lines().next().unwrap();
+        let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        for pid in std::iter::once(postmaster).chain(children.lines()) {
+            let done = as_postgres("prlimit")
+                .args(["--pid", pid, &format!("--fsize={limit}:")])
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&done.stderr);
+            // A connection that has ended meanwhile has no limit any more.
+            assert!(done.status.success() || said.contains("No such process"), "{said}");
+        }
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
     fn run(&self, program: &str, arguments: &[&str]) {
-        let program = self.programs.join(program);
-        let mut command = if is_root() {
-            // PostgreSQL refuses to run as root.
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
-            command
-        } else {
-            Command::new(program)
-        };
+        let mut command = as_postgres(self.programs.join(program));
         let output = std::fs::File::create(self.folder.path().join("out")).unwrap();
         let status = command
             .arg("-D")
@@ -96,6 +106,16 @@ impl Drop for Postgres {
             self.crash();
         }
     }
+}
+
+/// A program run as who PostgreSQL runs as: it refuses to run as root.
+fn as_postgres(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(program);
+    command
 }
 
 fn is_root() -> bool {

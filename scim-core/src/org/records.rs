@@ -51,6 +51,13 @@ pub trait Records: Transaction + Sized {
     /// matches, with that organization.
     fn matched(&mut self, groups: &[Id]) -> Result<Vec<(Id, Organization)>>;
 
+    /// Says that the rules are going to ask for what there is of the person that a user of this
+    /// transaction's organization is: a store that is far away may find all of it at once.
+    fn foresee_person(&mut self, user: &Id) -> Result<()> {
+        let _ = user;
+        Ok(())
+    }
+
     /// The account of that id.
     fn account(&mut self, id: &Id) -> Result<Option<Account>>;
     /// The account known by a folded address.

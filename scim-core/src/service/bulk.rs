@@ -104,7 +104,7 @@ where
         let mut errors = 0;
         for batch in units.chunks(BATCH) {
             // The closure may run again: what it decides goes into fresh values each time.
-            let (said, failures) = self.change(call.caller, |tx| {
+            let (said, failures) = self.change(call.caller, None, |tx| {
                 // Two bulk requests with the same resources in another order would wait for each other.
                 tx.alone()?;
                 let (mut said, mut failures) = (Vec::new(), failed.clone());

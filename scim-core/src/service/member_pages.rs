@@ -50,7 +50,7 @@ where
                 }
             },
         };
-        let (members, more) = self.read(call, |tx| {
+        let (members, more) = self.read(call, None, |tx| {
             tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
             let mut members = tx.members(id, after.as_ref(), count.saturating_add(1))?;
             let more = members.len() > count;

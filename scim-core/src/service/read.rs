@@ -19,7 +19,7 @@ use crate::projection::Projection;
 use crate::query::{Page, Query, Sort, Window};
 use crate::resource::{Id, Resource};
 use crate::schema::{AttrRef, ResourceType, Type};
-use crate::store::{Store, Transaction};
+use crate::store::{Foresight, Store, Transaction};
 
 /// How far into results of several types a page by index may reach: each type is read up to there.
 const DEEPEST_MIXED_OFFSET: usize = 10_000;
@@ -57,7 +57,12 @@ where
         may_read(call.caller)?;
         let projection = Projection::new(kind, &params.attributes, &params.excluded);
         let precondition = Precondition::of(request);
-        let found = self.read(call, |tx| {
+        let shows = |part| projection.part_named(kind, part).is_shown();
+        // Members are many, and are asked for by themselves: of the same snapshot as their group.
+        let few = !(kind.has_members() && shows("members"));
+        let groups = kind.has_groups() && shows("groups");
+        let foresight = few.then_some(Foresight::Resource { kind, id, groups });
+        let found = self.read(call, foresight, |tx| {
             let resource = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
             precondition.check_match(resource.version())?;
             let version = resource.version();
@@ -91,7 +96,7 @@ where
         may_read(call.caller)?;
         let paging = self.paging(call, kinds, params)?;
         let plans = plans(kinds, params, &paging.window, dialect)?;
-        let output = self.read(call, |tx| {
+        let output = self.read(call, foresight(&plans), |tx| {
             let (page, order) = mixed_page(tx, &plans)?;
             self.list(call, tx, &plans, &order, page, &paging)
         })?;
@@ -282,6 +287,13 @@ fn plans(
         Some(error) if plans.is_empty() => Err(error),
         _ => Ok(plans),
     }
+}
+
+/// A search of one type for what has no members.
+fn foresight(plans: &[Plan]) -> Option<Foresight<'_>> {
+    let [Plan { kind, query, projection }] = plans else { return None };
+    let groups = kind.has_groups() && projection.part_named(kind, "groups").is_shown();
+    (!kind.has_members()).then_some(Foresight::Search { kind, query, groups })
 }
 
 fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {

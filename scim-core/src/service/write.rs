@@ -16,11 +16,11 @@ use crate::directory::Directory;
 use crate::env::Passwords;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Request, Response};
-use crate::patch::Patch;
+use crate::patch::{MemberChange, Patch};
 use crate::projection::Projection;
 use crate::resource::{Id, Resource};
 use crate::schema::{Checked, Intent, ResourceType};
-use crate::store::Store;
+use crate::store::{Foresight, Store};
 
 /// A change of one resource, prepared as far as it can be outside a transaction.
 #[derive(Debug)]
@@ -37,6 +37,38 @@ pub(super) enum Action {
     Replace(Map<String, Value>),
     Patch(Patch),
     Delete,
+}
+
+impl Write {
+    /// Who is named by a change of a group's members alone.
+    fn members(&self) -> Vec<Id> {
+        let Action::Patch(patch) = &self.action else { return Vec::new() };
+        match patch.member_changes() {
+            [MemberChange::Add(refs)] if patch.is_empty() => {
+                refs.iter().filter_map(|r| Id::parse(&r.id)).collect()
+            }
+            [MemberChange::Remove(ids)] if patch.is_empty() => {
+                ids.iter().filter_map(|id| Id::parse(id)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// What the change is going to ask for. One that has to be alone looks at nothing before it is.
+    fn foresight<'a>(&'a self, members: &'a [Id]) -> Option<Foresight<'a>> {
+        let Self { kind, id, action, .. } = self;
+        match action {
+            Action::Patch(_) if kind.has_members() && !members.is_empty() => {
+                Some(Foresight::Members { kind, group: id, members })
+            }
+            _ if kind.has_members() => None,
+            Action::Create(checked) => Some(Foresight::New { kind, document: &checked.document }),
+            Action::Replace(_) | Action::Patch(_) => {
+                Some(Foresight::Resource { kind, id, groups: false })
+            }
+            Action::Delete => None,
+        }
+    }
 }
 
 /// What came of it.
@@ -118,7 +150,9 @@ where
         dialect: &mut Dialect,
     ) -> Result<Response> {
         let Change { write, projection, answer } = change;
-        let (version, location, output) = self.change(call.caller, |tx| {
+        let members = write.members();
+        let foresight = write.foresight(&members);
+        let (version, location, output) = self.change(call.caller, foresight, |tx| {
             let Outcome { resource, fresh } = self.0.execute(tx, call, write, dialect)?;
             let (version, location) =
                 (resource.version(), location(call.links.base_url, &resource));

@@ -1,10 +1,10 @@
 //! The values of a resource that no other of its type may hold.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 use crate::resource::Resource;
-use crate::schema::Attribute;
+use crate::schema::{Attribute, ResourceType};
 use crate::text;
 
 /// One unique value.
@@ -32,7 +32,12 @@ impl UniqueKey {
 /// # Errors
 /// As [`Resource::document`].
 pub fn unique_keys(resource: &Resource) -> Result<Vec<UniqueKey>> {
-    let (document, kind) = (resource.document()?, resource.kind());
+    Ok(unique_keys_in(resource.kind(), resource.document()?))
+}
+
+/// The unique values of what is to be a resource of that type.
+#[must_use]
+pub fn unique_keys_in(kind: &ResourceType, document: &Map<String, Value>) -> Vec<UniqueKey> {
     let mut keys = Vec::new();
     for attribute in kind.schema.attributes.iter().filter(|a| a.is_unique()) {
         collect(&mut keys, &attribute.name, attribute, document.get(&attribute.name));
@@ -44,7 +49,7 @@ pub fn unique_keys(resource: &Resource) -> Result<Vec<UniqueKey>> {
             collect(&mut keys, &format!("{urn}:{}", attribute.name), attribute, value);
         }
     }
-    Ok(keys)
+    keys
 }
 
 fn collect(keys: &mut Vec<UniqueKey>, path: &str, attribute: &Attribute, value: Option<&Value>) {

@@ -19,7 +19,7 @@ impl DieselTransaction<'_> {
         idempotency_keys::table
             .find((caller, key))
             .select((idempotency_keys::request, idempotency_keys::status, idempotency_keys::body))
-            .first(self.conn)
+            .first(self.conn()?)
             .optional()
             .map_err(of)
     }
@@ -32,7 +32,7 @@ impl DieselTransaction<'_> {
     ) -> Result<()> {
         let old = (now - KEPT).as_millisecond();
         diesel::delete(idempotency_keys::table.filter(idempotency_keys::created.lt(old)))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)?;
         diesel::insert_into(idempotency_keys::table)
             .values((
@@ -43,7 +43,7 @@ impl DieselTransaction<'_> {
                 idempotency_keys::body.eq(body),
                 idempotency_keys::created.eq(now.as_millisecond()),
             ))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)
             .map(drop)
     }

@@ -127,7 +127,7 @@ impl DieselTransaction<'_> {
             expires: expires.map(Timestamp::as_millisecond),
             revoked: None,
         };
-        diesel::insert_into(credentials::table).values(&row).execute(self.conn).map_err(of)?;
+        diesel::insert_into(credentials::table).values(&row).execute(self.conn()?).map_err(of)?;
         Ok((Credential::try_from(row)?, secret))
     }
 
@@ -149,7 +149,7 @@ impl DieselTransaction<'_> {
             Some(account) => query.filter(credentials::account_id.eq(account.as_str())),
             None => query.filter(credentials::account_id.is_null()),
         };
-        let rows: Vec<Row> = query.load(self.conn).map_err(of)?;
+        let rows: Vec<Row> = query.load(self.conn()?).map_err(of)?;
         let all: Vec<Credential> =
             rows.into_iter().map(Credential::try_from).collect::<Result<_>>()?;
         Ok(all.into_iter().filter(|credential| credential.is_live(now)).collect())
@@ -162,7 +162,7 @@ impl DieselTransaction<'_> {
     pub fn revoke_credential(&mut self, id: &str, now: Timestamp) -> Result<()> {
         diesel::update(credentials::table.find(id))
             .set(credentials::revoked.eq(now.as_millisecond()))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)
             .map(drop)
     }
@@ -175,7 +175,7 @@ impl DieselStore {
     /// From the database.
     pub fn find_credential(&self, secret: &str) -> Result<Option<Credential>> {
         let digest = digest(secret);
-        self.0.read(|conn| {
+        self.0.glance(|conn| {
             let row: Option<Row> = credentials::table
                 .filter(credentials::digest.eq(&digest))
                 .first(conn)

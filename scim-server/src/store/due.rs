@@ -68,7 +68,7 @@ impl DieselTransaction<'_> {
             .integer(until.as_millisecond())
             .sql(" ORDER BY expires, id")
             .limit(integer(limit))
-            .rows::<(Text, Text, BigInt), _>(self.conn)?;
+            .rows::<(Text, Text, BigInt), _>(self.conn()?)?;
         rows.into_iter()
             .map(|(org, id, expires)| {
                 Ok(Expiring {
@@ -92,7 +92,7 @@ impl DieselTransaction<'_> {
                 .text(after)
                 .sql(" ORDER BY org")
                 .limit(integer(limit))
-                .rows::<(Text, Text), _>(self.conn)?;
+                .rows::<(Text, Text), _>(self.conn()?)?;
         rows.into_iter()
             .map(|(org, body)| {
                 let settings: SsoSettings = serde_json::from_str(&body).map_err(Error::internal)?;

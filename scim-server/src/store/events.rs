@@ -89,7 +89,7 @@ impl DieselTransaction<'_> {
             Some(after) => query.filter(events::id.gt(after)).order(events::id.asc()),
             None => query.order(events::id.desc()),
         };
-        let rows: Vec<Row> = query.load(self.conn).map_err(of)?;
+        let rows: Vec<Row> = query.load(self.conn()?).map_err(of)?;
         rows.into_iter().map(Event::try_from).collect()
     }
 

@@ -35,7 +35,7 @@ impl DieselTransaction<'_> {
         .text(after.unwrap_or_default())
         .sql(" ORDER BY r.id")
         .limit(integer(limit))
-        .rows::<(Text, Nullable<Text>, BigInt), _>(self.conn)?;
+        .rows::<(Text, Nullable<Text>, BigInt), _>(self.conn()?)?;
         rows.into_iter()
             .map(|(id, name, members)| {
                 let id = Id::parse(&id)
@@ -58,7 +58,7 @@ impl DieselTransaction<'_> {
             .text(org.as_str())
             .sql(" AND kind = 'User' AND attr = 'userName' AND key = ")
             .text(key)
-            .rows::<Text, _>(self.conn)?;
+            .rows::<Text, _>(self.conn()?)?;
         Ok(rows.iter().filter_map(|id| Id::parse(id)).collect())
     }
 }

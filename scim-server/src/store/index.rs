@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::connection::Conn;
 use super::error::OpenError;
+use super::link::Link;
 use super::locks::{Hold, lock, stop_writes};
 use super::statement::statement;
 use super::transaction::DieselTransaction;
@@ -198,7 +199,7 @@ impl Inner {
     pub(super) fn reindex_if_planned_anew(&self) -> Result<()> {
         let plan = self.plan.describe();
         let is_there = |there: &Option<String>| there.as_deref() == Some(plan.as_str());
-        if is_there(&self.read(|conn| setting(conn, PLAN_SETTING))?) {
+        if is_there(&self.glance(|conn| setting(conn, PLAN_SETTING))?) {
             return Ok(());
         }
         self.write(|conn| {
@@ -230,7 +231,7 @@ impl Inner {
             statement("SELECT id FROM organizations").rows::<Text, _>(conn)?;
         for organization in organizations {
             let tenant = Tenant::new(&organization);
-            let mut tx = DieselTransaction::new(conn, self, &tenant, Hold::Free);
+            let mut tx = DieselTransaction::new(Link::Begun(conn), self, &tenant, Hold::Free);
             for kind in self.registry.types() {
                 let mut after = String::new();
                 loop {
@@ -240,6 +241,7 @@ impl Inner {
                     for resource in &page {
                         tx.insert_keys(resource, self.key_rows(resource)?.iter())?;
                     }
+                    tx.write_what_is_left()?;
                 }
             }
         }

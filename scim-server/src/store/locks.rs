@@ -93,11 +93,11 @@ impl DieselTransaction<'_> {
     /// again.
     pub(super) fn become_alone(&mut self) -> Result<()> {
         match &self.hold {
-            Hold::Organization(turn) if !turn.is_alone() => {
+            &Hold::Organization(turn) if !turn.is_alone() => {
                 let alone = statement("SELECT CAST(pg_try_advisory_xact_lock(")
                     .integer(lock_of("org", self.tenant.as_str()))
                     .sql(") AS TEXT)")
-                    .rows::<Text, String>(self.conn)?;
+                    .rows::<Text, String>(self.conn()?)?;
                 if alone.concat() != "true" {
                     return Err(turn.ask_alone());
                 }
@@ -115,8 +115,13 @@ impl DieselTransaction<'_> {
         }
     }
 
+    /// Whether nobody else changes the organization, or those that were entered.
+    pub(super) fn is_alone(&self) -> bool {
+        !self.is_shared()
+    }
+
     /// Whether others may change the same organization.
-    fn is_shared(&self) -> bool {
+    pub(super) fn is_shared(&self) -> bool {
         match &self.hold {
             Hold::Organization(turn) => !turn.is_alone(),
             _ => false,
@@ -167,7 +172,7 @@ impl DieselTransaction<'_> {
             .sql(") AND id IN (")
             .texts(ids.iter().map(Id::as_str))
             .sql(")");
-        let kinds: Vec<String> = self.in_order_for_change(sql).rows::<Text, _>(self.conn)?;
+        let kinds: Vec<String> = self.in_order_for_change(sql).rows::<Text, _>(self.conn()?)?;
         self.groups_want_alone(kinds.iter().map(String::as_str))
     }
 
@@ -184,12 +189,14 @@ impl DieselTransaction<'_> {
     fn lock_family(&mut self, org: &str) -> Result<()> {
         loop {
             let root = self.root_of(org)?;
-            let Hold::Entered(entered) = &mut self.hold else { return Ok(()) };
-            if entered.contains(&root) {
-                return Ok(());
+            match &self.hold {
+                Hold::Entered(entered) if !entered.contains(&root) => {}
+                _ => return Ok(()),
             }
-            lock(self.conn, "org", &root)?;
-            entered.insert(root.clone());
+            lock(self.conn()?, "org", &root)?;
+            if let Hold::Entered(entered) = &mut self.hold {
+                entered.insert(root.clone());
+            }
             // It may have been linked or unlinked while we waited.
             if self.root_of(org)? == root {
                 return Ok(());
@@ -201,7 +208,7 @@ impl DieselTransaction<'_> {
         let roots: Vec<String> =
             statement("SELECT COALESCE(admin, id) FROM organizations WHERE id = ")
                 .text(org)
-                .rows::<Text, _>(self.conn)?;
+                .rows::<Text, _>(self.conn()?)?;
         Ok(roots.into_iter().next().unwrap_or_else(|| org.to_owned()))
     }
 }

@@ -9,7 +9,7 @@ use scim_core::org::{Cause, DomainPolicy, OrgKind, Organization, Plan, Records a
 use scim_core::store::Tenant;
 
 use super::error::of;
-use super::locks::{Hold, lock};
+use super::locks::lock;
 use super::tables::attempts;
 use super::{DieselStore, DieselTransaction};
 use crate::secrets::random_id;
@@ -35,7 +35,7 @@ impl DieselStore {
         f: impl FnOnce(&mut DieselTransaction<'_>) -> Result<R>,
     ) -> Result<R> {
         let nobody = Tenant::new("");
-        self.0.read(|conn| f(&mut DieselTransaction::new(conn, &self.0, &nobody, Hold::Free)))
+        self.0.read_in(&nobody, f)
     }
 
     /// Runs `f` as if alone, over all organizations. `Ok` only once what it did is durable. May run it
@@ -99,7 +99,7 @@ impl DieselStore {
         (since, now): (Timestamp, Timestamp),
     ) -> Result<bool> {
         // Whoever is over the limit costs no write.
-        let made: i64 = self.0.read(|conn| {
+        let made: i64 = self.0.glance(|conn| {
             attempts::table
                 .filter(attempts::subject.eq(subject))
                 .filter(attempts::at.ge(since.as_millisecond()))
@@ -162,12 +162,12 @@ impl DieselTransaction<'_> {
             .filter(attempts::subject.eq(subject))
             .order((attempts::at.desc(), attempts::id.desc()))
             .select((attempts::at, attempts::id))
-            .first(self.conn)
+            .first(self.conn()?)
             .optional()
             .map_err(of)?;
         if let Some((at, id)) = latest {
             diesel::delete(attempts::table.find((subject, at, &id)))
-                .execute(self.conn)
+                .execute(self.conn()?)
                 .map_err(of)?;
         }
         Ok(())

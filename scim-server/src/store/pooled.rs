@@ -19,18 +19,22 @@ const PAUSE: Duration = Duration::from_millis(10);
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// All statements see what was committed before the first.
-pub(super) const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Fails if a statement of the transaction did: PostgreSQL takes a COMMIT then, and rolls back.
 const COMMIT: &str = "SELECT 1; COMMIT";
 
+fn take(pool: &Pool<Manager>) -> Result<PooledConnection<Manager>> {
+    pool.get().map_err(|e| {
+        Error::busy("The server is too busy, or has no database; try again").with_source(e)
+    })
+}
+
 /// Takes a connection and begins. Connections that the database has closed meanwhile are thrown away.
-pub(super) fn begin(pool: &Pool<Manager>, begin: &str) -> Result<PooledConnection<Manager>> {
+fn begin(pool: &Pool<Manager>, begin: &str) -> Result<PooledConnection<Manager>> {
     let mut left = pool.max_size();
     loop {
-        let mut conn = pool.get().map_err(|e| {
-            Error::busy("The server is too busy, or has no database; try again").with_source(e)
-        })?;
+        let mut conn = take(pool)?;
         match conn.batch_execute(begin) {
             Ok(()) => return Ok(conn),
             Err(_) if left > 0 && is_broken(&mut conn) => left -= 1,
@@ -122,4 +126,55 @@ fn jittered(most: Duration) -> Duration {
     // Without random numbers there is no jitter.
     let _ = getrandom::fill(&mut random);
     most.mul_f64(f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX))
+}
+
+/// A read: it takes a connection, and begins, once it has to. What one statement can tell needs no
+/// transaction: the statement is its own snapshot.
+pub(super) struct Reading<'p> {
+    pool: &'p Pool<Manager>,
+    conn: Option<PooledConnection<Manager>>,
+    begun: bool,
+}
+
+impl<'p> Reading<'p> {
+    pub(super) fn new(pool: &'p Pool<Manager>) -> Self {
+        Self { pool, conn: None, begun: false }
+    }
+
+    /// Runs `f`, which sends one statement; on another connection if the database has closed that one
+    /// meanwhile.
+    pub(super) fn glance<R>(&mut self, f: impl Fn(&mut Conn) -> Result<R>) -> Result<R> {
+        let mut left = self.pool.max_size();
+        loop {
+            let conn = match &mut self.conn {
+                Some(conn) => conn,
+                None => self.conn.insert(take(self.pool)?),
+            };
+            match f(conn) {
+                Err(_) if !self.begun && left > 0 && is_broken(conn) => {
+                    self.conn = None;
+                    left -= 1;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// The connection, on which all statements see the same.
+    pub(super) fn snapshot(&mut self) -> Result<&mut Conn> {
+        if !self.begun {
+            self.glance(|conn| conn.batch_execute(SNAPSHOT).map_err(of))?;
+            self.begun = true;
+        }
+        let away = || Error::internal("a read without a connection");
+        self.conn.as_deref_mut().ok_or_else(away)
+    }
+
+    /// Ends what was begun.
+    pub(super) fn end(mut self) -> Result<()> {
+        match (&mut self.conn, self.begun) {
+            (Some(conn), true) => conn.batch_execute("COMMIT").map_err(of),
+            _ => Ok(()),
+        }
+    }
 }

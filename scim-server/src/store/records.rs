@@ -1,6 +1,6 @@
 //! Organizations, accounts and memberships on the database: [`Records`].
 
-mod rows;
+pub(super) mod rows;
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -14,6 +14,7 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::error::of;
+use super::later::{ACCOUNTS, BINDINGS, CREDENTIALS, MEMBERSHIPS};
 use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Statement, statement};
@@ -30,9 +31,10 @@ use rows::{
 macro_rules! put {
     ($tx:ident, $table:path, $key:expr, $row:expr) => {{
         let row = $row;
-        let changed = diesel::update($table.find($key)).set(&row).execute($tx.conn).map_err(of)?;
+        let changed =
+            diesel::update($table.find($key)).set(&row).execute($tx.conn()?).map_err(of)?;
         if changed == 0 {
-            diesel::insert_into($table).values(&row).execute($tx.conn).map_err(of)?;
+            diesel::insert_into($table).values(&row).execute($tx.conn()?).map_err(of)?;
         }
         Ok(())
     }};
@@ -109,8 +111,9 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
-        let rows: Vec<OrganizationRow> =
-            statement(ORGANIZATION).text(id.as_str()).rows::<OrganizationColumns, _>(self.conn)?;
+        let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
+            .text(id.as_str())
+            .rows::<OrganizationColumns, _>(self.conn_to_read(&[])?)?;
         let found: Option<Organization> =
             rows.into_iter().next().map(Organization::try_from).transpose()?;
         // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
@@ -125,7 +128,7 @@ impl Records for DieselTransaction<'_> {
             .filter(organizations::id.gt(from(after.map(Tenant::as_str))))
             .order(organizations::id)
             .limit(integer(limit))
-            .load::<OrganizationRow>(self.conn))
+            .load::<OrganizationRow>(self.conn_to_read(&[])?))
     }
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
@@ -149,13 +152,13 @@ impl Records for DieselTransaction<'_> {
         macro_rules! clear {
             ($($table:ident),+) => {$(
                 diesel::delete($table::table.filter($table::org.eq(org)))
-                    .execute(self.conn)
+                    .execute(self.conn()?)
                     .map_err(of)?;
             )+};
         }
         clear!(group_names, bindings, grants, roles, link_codes, domains, sso_settings, teams);
         clear!(team_members, members);
-        diesel::delete(organizations::table.find(org)).execute(self.conn).map_err(of)?;
+        diesel::delete(organizations::table.find(org)).execute(self.conn()?).map_err(of)?;
         self.within(id, Self::clear_directory)
     }
 
@@ -171,7 +174,7 @@ impl Records for DieselTransaction<'_> {
             .filter(organizations::id.gt(from(after.map(Tenant::as_str))))
             .order(organizations::id)
             .limit(integer(limit))
-            .load::<OrganizationRow>(self.conn))
+            .load::<OrganizationRow>(self.conn_to_read(&[])?))
     }
 
     fn linked_by_name(&mut self, admin: &Tenant, key: &str) -> Result<Option<Organization>> {
@@ -179,7 +182,7 @@ impl Records for DieselTransaction<'_> {
         one(organizations::table
             .filter(organizations::admin.eq(admin.as_str()))
             .filter(organizations::scim_key.eq(key))
-            .load::<OrganizationRow>(self.conn))
+            .load::<OrganizationRow>(self.conn_to_read(&[])?))
     }
 
     fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool> {
@@ -198,7 +201,7 @@ impl Records for DieselTransaction<'_> {
                 .filter(group_names::org.eq(&org))
                 .filter(group_names::group_id.eq(group.as_str())),
         )
-        .execute(self.conn)
+        .execute(self.conn()?)
         .map_err(of)?;
         if let Some(key) = key {
             diesel::insert_into(group_names::table)
@@ -207,17 +210,18 @@ impl Records for DieselTransaction<'_> {
                     group_names::key.eq(key),
                     group_names::group_id.eq(group.as_str()),
                 ))
-                .execute(self.conn)
+                .execute(self.conn()?)
                 .map_err(of)?;
         }
         Ok(true)
     }
 
     fn group_named(&mut self, key: &str) -> Result<Option<Id>> {
+        let org = self.tenant.clone();
         let found: Vec<String> = group_names::table
-            .find((self.tenant.as_str(), key))
+            .find((org.as_str(), key))
             .select(group_names::group_id)
-            .load(self.conn)
+            .load(self.conn_to_read(&[])?)
             .map_err(of)?;
         found.first().map(|text| id(text)).transpose()
     }
@@ -227,21 +231,22 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn users_in(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Id>> {
+        let org = self.tenant.clone();
         let found: Vec<String> = members::table
-            .filter(members::org.eq(self.tenant.as_str()))
+            .filter(members::org.eq(org.as_str()))
             .filter(members::group_id.eq(group.as_str()))
             .filter(members::member_id.gt(from(after.map(Id::as_str))))
             .filter(members::kind.ne("Group"))
             .order(members::member_id)
             .limit(integer(limit))
             .select(members::member_id)
-            .load(self.conn)
+            .load(self.conn_to_read(&MEMBERSHIPS)?)
             .map_err(of)?;
         found.iter().map(|text| id(text)).collect()
     }
 
     fn matched(&mut self, groups: &[Id]) -> Result<Vec<(Id, Organization)>> {
-        let mut found = Vec::new();
+        let (org, mut found) = (self.tenant.clone(), Vec::new());
         for groups in groups.chunks(LIST) {
             let rows: Vec<(String, OrganizationRow)> = group_names::table
                 .inner_join(
@@ -249,11 +254,11 @@ impl Records for DieselTransaction<'_> {
                         .eq(group_names::org.nullable())
                         .and(organizations::scim_key.eq(group_names::key.nullable()))),
                 )
-                .filter(group_names::org.eq(self.tenant.as_str()))
+                .filter(group_names::org.eq(org.as_str()))
                 .filter(group_names::group_id.eq_any(groups.iter().map(Id::as_str)))
                 .order(group_names::group_id)
                 .select((group_names::group_id, organizations::all_columns))
-                .load(self.conn)
+                .load(self.conn_to_read(&[])?)
                 .map_err(of)?;
             for (group, row) in rows {
                 found.push((id(&group)?, Organization::try_from(row)?));
@@ -262,7 +267,15 @@ impl Records for DieselTransaction<'_> {
         Ok(found)
     }
 
+    #[cfg(feature = "postgres")]
+    fn foresee_person(&mut self, user: &Id) -> Result<()> {
+        self.look_for_person(user)
+    }
+
     fn account(&mut self, id: &Id) -> Result<Option<Account>> {
+        if let Some(person) = self.seen.person.as_ref().filter(|p| p.account.id == *id) {
+            return Ok(Some(person.account.clone()));
+        }
         self.one_account(statement(ACCOUNT).sql("id = ").text(id.as_str()))
     }
 
@@ -271,114 +284,134 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {
-        statement("INSERT INTO accounts (id, email, key, name, password, created) VALUES (")
-            .text(account.id.as_str())
-            .sql(", ")
-            .optional_text(account.email.as_deref())
-            .sql(", ")
-            .optional_text(account.key.as_deref())
-            .sql(", ")
-            .optional_text(account.name.as_deref())
-            .sql(", ")
-            .optional_text(account.password.as_deref())
-            .sql(", ")
-            .integer(account.created.as_millisecond())
-            .sql(
-                ") ON CONFLICT (id) DO UPDATE SET email = excluded.email, key = excluded.key, \
+        if let Some(person) = self.seen.person.as_mut().filter(|p| p.account.id == account.id) {
+            person.account = account.clone();
+        }
+        let sql =
+            statement("INSERT INTO accounts (id, email, key, name, password, created) VALUES (")
+                .text(account.id.as_str())
+                .sql(", ")
+                .optional_text(account.email.as_deref())
+                .sql(", ")
+                .optional_text(account.key.as_deref())
+                .sql(", ")
+                .optional_text(account.name.as_deref())
+                .sql(", ")
+                .optional_text(account.password.as_deref())
+                .sql(", ")
+                .integer(account.created.as_millisecond())
+                .sql(
+                    ") ON CONFLICT (id) DO UPDATE SET email = excluded.email, key = excluded.key, \
                  name = excluded.name, password = excluded.password, created = excluded.created",
-            )
-            .execute(self.conn)
-            .map(drop)
+                );
+        self.write_later(ACCOUNTS, account.id.as_str(), sql)
     }
 
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
-        statement("UPDATE credentials SET revoked = ")
+        let sql = statement("UPDATE credentials SET revoked = ")
             .integer(now.as_millisecond())
             .sql(" WHERE account_id = ")
             .text(account.as_str())
-            .sql(" AND revoked IS NULL")
-            .execute(self.conn)
-            .map(drop)
+            .sql(" AND revoked IS NULL");
+        self.write_later(CREDENTIALS, account.as_str(), sql)
     }
 
     fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>> {
         if let [user] = users {
+            if let Some(person) = &self.seen.person
+                && let Some(own) =
+                    person.bindings.iter().find(|b| b.org == self.tenant && b.user == *user)
+            {
+                return Ok(vec![own.clone()]);
+            }
+            #[cfg(feature = "postgres")]
+            if self.link.is_far() && matches!(self.hold, Hold::Organization(_)) {
+                return self.look_for_binding(user);
+            }
             // A list is prepared anew each time.
             let rows: Vec<BindingRow> = statement(BINDING)
                 .sql("org = ")
                 .text(self.tenant.as_str())
                 .sql(" AND user_id = ")
                 .text(user.as_str())
-                .rows::<BindingColumns, _>(self.conn)?;
+                .rows::<BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
             return all(Ok(rows));
         }
-        let mut found = Vec::new();
+        let (org, mut found) = (self.tenant.clone(), Vec::new());
         for users in users.chunks(LIST) {
             found.extend(all(bindings::table
-                .filter(bindings::org.eq(self.tenant.as_str()))
+                .filter(bindings::org.eq(org.as_str()))
                 .filter(bindings::user_id.eq_any(users.iter().map(Id::as_str)))
                 .order(bindings::user_id)
-                .load::<BindingRow>(self.conn))?);
+                .load::<BindingRow>(self.conn_to_read(&[BINDINGS])?))?);
         }
         Ok(found)
     }
 
     fn bindings_after(&mut self, after: Option<&Id>, limit: usize) -> Result<Vec<Binding>> {
+        let org = self.tenant.clone();
         all(bindings::table
-            .filter(bindings::org.eq(self.tenant.as_str()))
+            .filter(bindings::org.eq(org.as_str()))
             .filter(bindings::user_id.gt(from(after.map(Id::as_str))))
             .order(bindings::user_id)
             .limit(integer(limit))
-            .load::<BindingRow>(self.conn))
+            .load::<BindingRow>(self.conn_to_read(&[BINDINGS])?))
     }
 
     fn bindings_of(&mut self, account: &Id) -> Result<Vec<Binding>> {
+        if let Some(person) = self.seen.person_of(account) {
+            return Ok(person.bindings.clone());
+        }
         let rows: Vec<BindingRow> = statement(BINDING)
             .sql("account_id = ")
             .text(account.as_str())
             .sql(" ORDER BY org")
-            .rows::<BindingColumns, _>(self.conn)?;
+            .rows::<BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
         all(Ok(rows))
     }
 
     fn put_binding(&mut self, binding: &Binding) -> Result<()> {
         self.enter(&binding.org)?;
-        statement("INSERT INTO bindings (org, user_id, account_id, active, detached) VALUES (")
-            .text(binding.org.as_str())
-            .sql(", ")
-            .text(binding.user.as_str())
-            .sql(", ")
-            .text(binding.account.as_str())
-            .sql(", ")
-            .boolean(binding.active)
-            .sql(", ")
-            .boolean(binding.detached)
-            .sql(
-                ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
+        self.seen.put_binding(binding);
+        let sql =
+            statement("INSERT INTO bindings (org, user_id, account_id, active, detached) VALUES (")
+                .text(binding.org.as_str())
+                .sql(", ")
+                .text(binding.user.as_str())
+                .sql(", ")
+                .text(binding.account.as_str())
+                .sql(", ")
+                .boolean(binding.active)
+                .sql(", ")
+                .boolean(binding.detached)
+                .sql(
+                    ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
                  active = excluded.active, detached = excluded.detached",
-            )
-            .execute(self.conn)
-            .map(drop)
+                );
+        self.write_later(BINDINGS, binding.user.as_str(), sql)
     }
 
     fn remove_binding(&mut self, user: &Id) -> Result<()> {
         self.be_alone()?;
-        statement("DELETE FROM bindings WHERE org = ")
+        self.seen.person = None;
+        let sql = statement("DELETE FROM bindings WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND user_id = ")
-            .text(user.as_str())
-            .execute(self.conn)
-            .map(drop)
+            .text(user.as_str());
+        self.write_later(BINDINGS, user.as_str(), sql)
     }
 
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
         self.enter(org)?;
+        if let Some(person) = self.seen.person_of(account) {
+            return Ok(person.grants.iter().filter(|grant| grant.org == *org).cloned().collect());
+        }
         let rows: Vec<GrantRow> = statement(GRANTS)
             .text(account.as_str())
             .sql(" AND org = ")
             .text(org.as_str())
             .sql(" ORDER BY source")
-            .rows::<GrantColumns, _>(self.conn)?;
+            .rows::<GrantColumns, _>(self.conn_to_read(&[])?)?;
         all(Ok(rows))
     }
 
@@ -397,7 +430,7 @@ impl Records for DieselTransaction<'_> {
             .select(grants::account_id)
             .distinct()
             .limit(integer(limit))
-            .load::<String>(self.conn)
+            .load::<String>(self.conn_to_read(&[])?)
             .map_err(of)?
             .pop();
         let Some(last) = last else { return Ok(Vec::new()) };
@@ -406,38 +439,49 @@ impl Records for DieselTransaction<'_> {
             .filter(grants::account_id.gt(&after))
             .filter(grants::account_id.le(&last))
             .order((grants::account_id, grants::source))
-            .load::<GrantRow>(self.conn))
+            .load::<GrantRow>(self.conn_to_read(&[])?))
     }
 
     fn grants_of(&mut self, account: &Id) -> Result<Vec<Grant>> {
+        if let Some(person) = self.seen.person_of(account) {
+            return Ok(person.grants.clone());
+        }
         let rows: Vec<GrantRow> = statement(GRANTS)
             .text(account.as_str())
             .sql(" ORDER BY org, source")
-            .rows::<GrantColumns, _>(self.conn)?;
+            .rows::<GrantColumns, _>(self.conn_to_read(&[])?)?;
         all(Ok(rows))
     }
 
     fn put_grant(&mut self, grant: &Grant) -> Result<()> {
         self.enter_alone(&grant.org)?;
+        self.seen.person = None;
         let key = (grant.org.as_str(), grant.account.as_str(), grant.source.word());
         put!(self, grants::table, key, GrantRow::from(grant))
     }
 
     fn remove_grant(&mut self, org: &Tenant, account: &Id, source: &Source) -> Result<()> {
         self.enter_alone(org)?;
+        self.seen.person = None;
         diesel::delete(grants::table.find((org.as_str(), account.as_str(), source.word())))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)
             .map(drop)
     }
 
     fn role(&mut self, org: &Tenant, account: &Id) -> Result<Option<Role>> {
         self.enter(org)?;
+        if let Some(person) = self.seen.person_of(account)
+            && person.knows(org)
+        {
+            let role = person.roles.iter().find(|(of, _)| of == org);
+            return Ok(role.map(|(_, role)| *role));
+        }
         let roles: Vec<String> = statement("SELECT role FROM roles WHERE org = ")
             .text(org.as_str())
             .sql(" AND account_id = ")
             .text(account.as_str())
-            .rows::<Text, _>(self.conn)?;
+            .rows::<Text, _>(self.conn_to_read(&[])?)?;
         roles
             .into_iter()
             .next()
@@ -450,7 +494,7 @@ impl Records for DieselTransaction<'_> {
         let rows: Vec<RoleRow> = roles::table
             .filter(roles::org.eq(org.as_str()))
             .order(roles::account_id)
-            .load(self.conn)
+            .load(self.conn_to_read(&[])?)
             .map_err(of)?;
         rows.into_iter()
             .map(|row| {
@@ -462,9 +506,10 @@ impl Records for DieselTransaction<'_> {
 
     fn put_role(&mut self, org: &Tenant, account: &Id, role: Role) -> Result<()> {
         self.enter_alone(org)?;
+        self.seen.person = None;
         let key = (org.as_str(), account.as_str());
         if role == Role::Member {
-            diesel::delete(roles::table.find(key)).execute(self.conn).map_err(of)?;
+            diesel::delete(roles::table.find(key)).execute(self.conn()?).map_err(of)?;
             return Ok(());
         }
         let row = RoleRow {
@@ -480,7 +525,7 @@ impl Records for DieselTransaction<'_> {
             |tx| {
                 one(link_codes::table
                     .filter(link_codes::digest.eq(digest))
-                    .load::<CodeRow>(tx.conn))
+                    .load::<CodeRow>(tx.conn_to_read(&[])?))
             },
             |code: &Option<LinkingCode>| code.iter().map(|code| code.org.clone()).collect(),
         )
@@ -491,7 +536,7 @@ impl Records for DieselTransaction<'_> {
         all(link_codes::table
             .filter(link_codes::org.eq(org.as_str()))
             .order(link_codes::id)
-            .load::<CodeRow>(self.conn))
+            .load::<CodeRow>(self.conn_to_read(&[])?))
     }
 
     fn put_code(&mut self, code: &LinkingCode) -> Result<()> {
@@ -505,16 +550,19 @@ impl Records for DieselTransaction<'_> {
         all(domains::table
             .filter(domains::org.eq(org.as_str()))
             .order(domains::id)
-            .load::<DomainRow>(self.conn))
+            .load::<DomainRow>(self.conn_to_read(&[])?))
     }
 
     fn claims_on(&mut self, name: &DomainName) -> Result<Vec<ClaimedDomain>> {
+        if let Some(claims) = self.seen.claims_on(name.as_str()) {
+            return Ok(claims);
+        }
         self.entered(
             |tx| {
                 let rows: Vec<DomainRow> = statement(CLAIMS)
                     .text(name.as_str())
                     .sql(" ORDER BY org, id")
-                    .rows::<ClaimColumns, _>(tx.conn)?;
+                    .rows::<ClaimColumns, _>(tx.conn_to_read(&[])?)?;
                 all(Ok(rows))
             },
             |claims: &Vec<ClaimedDomain>| claims.iter().map(|claim| claim.org.clone()).collect(),
@@ -523,14 +571,16 @@ impl Records for DieselTransaction<'_> {
 
     fn put_domain(&mut self, domain: &ClaimedDomain) -> Result<()> {
         self.enter_alone(&domain.org)?;
+        self.seen.claims.clear();
         let key = (domain.org.as_str(), domain.id.as_str());
         put!(self, domains::table, key, DomainRow::from(domain))
     }
 
     fn remove_domain(&mut self, org: &Tenant, id: &Id) -> Result<()> {
         self.enter_alone(org)?;
+        self.seen.claims.clear();
         diesel::delete(domains::table.find((org.as_str(), id.as_str())))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)
             .map(drop)
     }
@@ -540,7 +590,7 @@ impl Records for DieselTransaction<'_> {
         let body: Option<String> = sso_settings::table
             .find(org.as_str())
             .select(sso_settings::body)
-            .first(self.conn)
+            .first(self.conn_to_read(&[])?)
             .optional()
             .map_err(of)?;
         body.map(|body| serde_json::from_str(&body).map_err(Error::internal)).transpose()
@@ -548,12 +598,12 @@ impl Records for DieselTransaction<'_> {
 
     fn put_sso(&mut self, org: &Tenant, settings: Option<&SsoSettings>) -> Result<()> {
         self.enter_alone(org)?;
-        diesel::delete(sso_settings::table.find(org.as_str())).execute(self.conn).map_err(of)?;
+        diesel::delete(sso_settings::table.find(org.as_str())).execute(self.conn()?).map_err(of)?;
         if let Some(settings) = settings {
             let body = serde_json::to_string(settings).map_err(Error::internal)?;
             diesel::insert_into(sso_settings::table)
                 .values((sso_settings::org.eq(org.as_str()), sso_settings::body.eq(body)))
-                .execute(self.conn)
+                .execute(self.conn()?)
                 .map_err(of)?;
         }
         Ok(())
@@ -564,7 +614,7 @@ impl Records for DieselTransaction<'_> {
         all(teams::table
             .filter(teams::org.eq(org.as_str()))
             .order(teams::id)
-            .load::<TeamRow>(self.conn))
+            .load::<TeamRow>(self.conn_to_read(&[])?))
     }
 
     fn team_named(&mut self, org: &Tenant, key: &str) -> Result<Option<Team>> {
@@ -572,7 +622,7 @@ impl Records for DieselTransaction<'_> {
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::key.eq(key))
-            .load::<TeamRow>(self.conn))
+            .load::<TeamRow>(self.conn_to_read(&[])?))
     }
 
     fn team_of(&mut self, org: &Tenant, group: &Id) -> Result<Option<Team>> {
@@ -580,7 +630,7 @@ impl Records for DieselTransaction<'_> {
         one(teams::table
             .filter(teams::org.eq(org.as_str()))
             .filter(teams::group_id.eq(group.as_str()))
-            .load::<TeamRow>(self.conn))
+            .load::<TeamRow>(self.conn_to_read(&[])?))
     }
 
     fn put_team(&mut self, team: &Team) -> Result<()> {
@@ -596,10 +646,10 @@ impl Records for DieselTransaction<'_> {
                 .filter(team_members::org.eq(org.as_str()))
                 .filter(team_members::team_id.eq(id.as_str())),
         )
-        .execute(self.conn)
+        .execute(self.conn()?)
         .map_err(of)?;
         diesel::delete(teams::table.find((org.as_str(), id.as_str())))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)
             .map(drop)
     }
@@ -611,7 +661,7 @@ impl Records for DieselTransaction<'_> {
             .filter(team_members::team_id.eq(team.as_str()))
             .order(team_members::account_id)
             .select(team_members::account_id)
-            .load(self.conn)
+            .load(self.conn_to_read(&[])?)
             .map_err(of)?;
         found.iter().map(|text| id(text)).collect()
     }
@@ -627,10 +677,11 @@ impl Records for DieselTransaction<'_> {
         let key = (org.as_str(), team.as_str(), account.as_str());
         if !member {
             let gone =
-                diesel::delete(team_members::table.find(key)).execute(self.conn).map_err(of)?;
+                diesel::delete(team_members::table.find(key)).execute(self.conn()?).map_err(of)?;
             return Ok(gone > 0);
         }
-        let there: i64 = team_members::table.find(key).count().get_result(self.conn).map_err(of)?;
+        let there: i64 =
+            team_members::table.find(key).count().get_result(self.conn()?).map_err(of)?;
         if there > 0 {
             return Ok(false);
         }
@@ -640,7 +691,7 @@ impl Records for DieselTransaction<'_> {
                 team_members::team_id.eq(team.as_str()),
                 team_members::account_id.eq(account.as_str()),
             ))
-            .execute(self.conn)
+            .execute(self.conn()?)
             .map_err(of)?;
         Ok(true)
     }
@@ -649,8 +700,9 @@ impl Records for DieselTransaction<'_> {
 impl DieselTransaction<'_> {
     /// An account, which no other transaction changes from then on if this one may.
     fn one_account(&mut self, sql: Statement) -> Result<Option<Account>> {
-        let rows: Vec<AccountRow> =
-            self.for_change_by_all(sql).rows::<AccountColumns, _>(self.conn)?;
+        let rows: Vec<AccountRow> = self
+            .for_change_by_all(sql)
+            .rows::<AccountColumns, _>(self.conn_to_read(&[ACCOUNTS])?)?;
         rows.into_iter().next().map(Account::try_from).transpose()
     }
 
@@ -667,7 +719,7 @@ impl DieselTransaction<'_> {
             .filter(accounts::id.gt(from(after)))
             .order(accounts::id)
             .limit(integer(limit))
-            .load::<AccountRow>(self.conn))
+            .load::<AccountRow>(self.conn()?))
     }
 
     /// What is found without knowing whose it is: looked up again once the organizations are entered that
@@ -708,7 +760,7 @@ impl DieselTransaction<'_> {
             // Those that were never checked come first, wherever a database sorts NULL.
             .order((domains::checked.is_not_null(), domains::checked))
             .limit(integer(limit))
-            .load::<DomainRow>(self.conn))
+            .load::<DomainRow>(self.conn()?))
     }
 
     /// A claim, whosever it is by now.
@@ -717,7 +769,11 @@ impl DieselTransaction<'_> {
     /// From the database.
     pub(crate) fn domain_of_id(&mut self, id: &Id) -> Result<Option<ClaimedDomain>> {
         self.entered(
-            |tx| one(domains::table.filter(domains::id.eq(id.as_str())).load::<DomainRow>(tx.conn)),
+            |tx| {
+                one(domains::table
+                    .filter(domains::id.eq(id.as_str()))
+                    .load::<DomainRow>(tx.conn()?))
+            },
             |claim: &Option<ClaimedDomain>| claim.iter().map(|claim| claim.org.clone()).collect(),
         )
     }

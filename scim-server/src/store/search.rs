@@ -95,7 +95,7 @@ impl DieselTransaction<'_> {
                         .then(&rows)
                         .limit(integer(FEW + 1))
                         .sql(") few")
-                        .count(self.conn)?;
+                        .count(self.conn()?)?;
                     Ok(few <= integer(FEW))
                 }
                 Reach::Unknown => Ok(false),
@@ -178,7 +178,7 @@ impl DieselTransaction<'_> {
             Some(n) => sql.sql(" OFFSET (0 + ").integer(integer(n)).sql(")"),
             None => sql,
         };
-        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
+        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn()?)?;
         let more = rows.len() > count;
         let mut resources = rows
             .into_iter()
@@ -201,7 +201,7 @@ impl DieselTransaction<'_> {
                     .sql(" AND (")
                     .then(&condition.sql)
                     .sql(")");
-                usize::try_from(sql.count(self.conn)?).unwrap_or_default()
+                usize::try_from(sql.count(self.conn()?)?).unwrap_or_default()
             }
         };
         Ok(Page { total, resources, more })
@@ -224,7 +224,7 @@ impl DieselTransaction<'_> {
             .sql(" OFFSET (0 + ")
             .integer(integer(left.saturating_sub(count)))
             .sql(")")
-            .rows::<Columns, _>(self.conn)?;
+            .rows::<Columns, _>(self.conn()?)?;
         let resources = rows.into_iter().rev().map(|row| row.resource(kind));
         Ok(Page { total, resources: resources.collect::<Result<_>>()?, more })
     }
@@ -251,7 +251,7 @@ impl DieselTransaction<'_> {
                 sql = sql.sql(" AND (").then(&condition.sql).sql(")");
             }
             let sql = sql.sql(" ORDER BY r.id").limit(integer(CHUNK));
-            let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
+            let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn()?)?;
             let full = rows.len() == CHUNK;
             looked = looked.saturating_add(rows.len());
             if looked > self.store.budget {
@@ -298,7 +298,7 @@ impl DieselTransaction<'_> {
             .text(after)
             .sql(" ORDER BY r.id")
             .limit(integer(count))
-            .rows::<Columns, _>(self.conn)?;
+            .rows::<Columns, _>(self.conn()?)?;
         rows.into_iter().map(|row| row.resource(kind)).collect()
     }
 
@@ -309,7 +309,7 @@ impl DieselTransaction<'_> {
         .text(self.tenant.as_str())
         .sql(" AND kind = ")
         .text(&kind.name)
-        .count(self.conn)?;
+        .count(self.conn()?)?;
         Ok(usize::try_from(n).unwrap_or_default())
     }
 }

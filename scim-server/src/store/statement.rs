@@ -3,6 +3,7 @@
 //! A piece is a `&'static str`, so nothing that a client sent can become SQL text. One `QueryFragment`,
 //! generic over the backend, prints it for each database.
 
+use std::cell::OnceCell;
 use std::marker::PhantomData;
 
 use diesel::backend::Backend;
@@ -43,6 +44,8 @@ enum Part {
     Integer(i64),
     OptionalInteger(Option<i64>),
     Boolean(bool),
+    /// Texts that are bound as one value: an array, or as JSON where there are none.
+    List(Vec<String>, OnceCell<String>),
 }
 
 /// Begins a statement.
@@ -105,13 +108,15 @@ impl Statement {
         if let [one] = values.as_slice() {
             return self.sql("= ").text(one);
         }
-        let list: serde_json::Value = values.into();
-        self.per_backend(
-            "IN (SELECT value FROM json_each(",
-            "= ANY (ARRAY(SELECT jsonb_array_elements_text(CAST(",
-        )
-        .text(&list.to_string())
-        .per_backend("))", " AS JSONB))))")
+        let sql = self.per_backend("IN (SELECT value FROM json_each(", "= ANY (");
+        sql.list(values).per_backend("))", ")")
+    }
+
+    /// Texts as one value: JSON on SQLite, an array on PostgreSQL.
+    pub(super) fn list<'a>(mut self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let values = values.into_iter().map(str::to_owned).collect();
+        self.parts.push(Part::List(values, OnceCell::new()));
+        self
     }
 
     /// ` LIMIT ?`, as a sum: SQLite looks at the value of a plain parameter when it plans, and would plan
@@ -235,11 +240,25 @@ impl<T, R> Readable<R> for T where T: LoadQuery<'static, SqliteConnection, R> {}
 pub(super) trait Dialect: Backend {
     /// Its piece of two.
     fn pick(sqlite: &'static str, postgres: &'static str) -> &'static str;
+    /// Binds a list; `json` keeps it as JSON.
+    fn bind_list<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        list: &'b Vec<String>,
+        json: &'b OnceCell<String>,
+    ) -> QueryResult<()>;
 }
 
 impl Dialect for Sqlite {
     fn pick(sqlite: &'static str, _: &'static str) -> &'static str {
         sqlite
+    }
+
+    fn bind_list<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        list: &'b Vec<String>,
+        json: &'b OnceCell<String>,
+    ) -> QueryResult<()> {
+        out.push_bind_param::<Text, _>(json.get_or_init(|| serde_json::json!(list).to_string()))
     }
 }
 
@@ -247,6 +266,14 @@ impl Dialect for Sqlite {
 impl Dialect for Pg {
     fn pick(_: &'static str, postgres: &'static str) -> &'static str {
         postgres
+    }
+
+    fn bind_list<'b>(
+        out: &mut AstPass<'_, 'b, Self>,
+        list: &'b Vec<String>,
+        _: &'b OnceCell<String>,
+    ) -> QueryResult<()> {
+        out.push_bind_param::<diesel::sql_types::Array<Text>, _>(list)
     }
 }
 
@@ -285,6 +312,7 @@ where
                 Part::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
                 Part::Boolean(value) => out.push_bind_param::<Bool, _>(value)?,
                 Part::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
+                Part::List(list, json) => DB::bind_list(&mut out, list, json)?,
                 Part::OptionalInteger(value) => {
                     out.push_bind_param::<Nullable<BigInt>, _>(value)?;
                 }

@@ -213,7 +213,7 @@ impl DieselTransaction<'_> {
         .sql(", ")
         .optional_integer(millisecond(spec.expires))
         .sql(")")
-        .execute(self.conn)?;
+        .execute(self.conn()?)?;
         self.tell_of_token(organization, "scim_token.created", &token.id, cause)?;
         Ok((token, secret))
     }
@@ -239,7 +239,7 @@ impl DieselTransaction<'_> {
             .sql(" WHERE org = ")
             .text(organization.as_str())
             .sql(" ORDER BY created, id")
-            .rows::<Columns, _>(self.conn)?;
+            .rows::<Columns, _>(self.conn()?)?;
         rows.into_iter().map(token).collect()
     }
 
@@ -268,7 +268,7 @@ impl DieselTransaction<'_> {
             .text(organization.as_str())
             .sql(" AND id = ")
             .text(id)
-            .execute(self.conn)?;
+            .execute(self.conn()?)?;
         self.tell_of_token(organization, "scim_token.revoked", id, cause)?;
         Ok(Token { revoked: Some(cause.now), ..token })
     }
@@ -281,7 +281,7 @@ impl DieselStore {
     /// From the database.
     pub fn find_token(&self, secret: &str) -> Result<Option<Token>> {
         let digest = digest(secret);
-        self.0.read(|conn| {
+        self.0.glance(|conn| {
             let rows: Vec<Row> =
                 select().sql(" WHERE digest = ").text(&digest).rows::<Columns, _>(conn)?;
             rows.into_iter().next().map(token).transpose()
@@ -302,7 +302,7 @@ impl DieselStore {
                     .sql(" AND id = ")
                     .text(id)
                     .sql(" AND last_used IS NULL")
-                    .execute(tx.conn)?;
+                    .execute(tx.conn()?)?;
                 if first > 0 {
                     let request_id = env.ids.next();
                     let request_id = request_id.as_str();
@@ -323,7 +323,7 @@ impl DieselStore {
                     .text(organization)
                     .sql(" AND id = ")
                     .text(id)
-                    .execute(tx.conn)?;
+                    .execute(tx.conn()?)?;
             }
             Ok(())
         })

@@ -12,14 +12,21 @@ use scim_core::org::Organization;
 use scim_core::query::{Page, Query};
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
-use scim_core::store::{Identity, Member, MemberView, Membership, Tenant, Transaction, UniqueKey};
+use scim_core::store::{
+    Foresight, Identity, Member, MemberView, Membership, Tenant, Transaction, UniqueKey,
+};
 use scim_core::{Error, Kind, Result};
 use serde_json::Map;
 
 use super::Inner;
-use super::connection::Conn;
 use super::error::of;
+use super::foresee::Seen;
 use super::index::Key;
+use super::later::{
+    COUNTS, EVENTS, KEYS_THAT_COME, KEYS_THAT_GO, Later, MEMBERS, MEMBERS_BY_NAME, MEMBERS_OF_IT,
+    MEMBERS_THAT_IT_IS, MEMBERSHIPS, UNIQUE_KEYS, table_of,
+};
+use super::link::Link;
 use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, statement};
@@ -32,14 +39,16 @@ pub(super) const FEW: usize = 250;
 pub(super) const LIST: usize = 500;
 
 /// Events written in one statement.
-const EVENTS: usize = 16;
+const TOLD: usize = 16;
 
 /// Keys inserted in one statement; their statements are kept prepared, one for each number.
 const KEYS: usize = 16;
 
 /// A transaction of a [`super::DieselStore`].
 pub struct DieselTransaction<'a> {
-    pub(super) conn: &'a mut Conn,
+    pub(super) link: Link<'a>,
+    /// What is still to be written.
+    pub(super) left: Vec<Later>,
     pub(super) store: &'a Inner,
     pub(super) tenant: Tenant,
     pub(super) hold: Hold<'a>,
@@ -51,6 +60,10 @@ pub struct DieselTransaction<'a> {
     pub(super) known: Vec<Organization>,
     /// How SQLite's writer runs it. A write has one.
     pub(super) attempt: Option<&'a Attempt>,
+    /// What was found before it was asked for.
+    pub(super) seen: Seen,
+    /// Resources as they were last found here, where nobody else changes them meanwhile.
+    held: Vec<(Id, Version)>,
     /// It may touch a few rows only, and gives up otherwise.
     pub(super) brief: bool,
     pub(super) gave_up: bool,
@@ -97,14 +110,10 @@ fn version_of(version: Version) -> Result<i64> {
 }
 
 impl<'a> DieselTransaction<'a> {
-    pub(super) fn new(
-        conn: &'a mut Conn,
-        store: &'a Inner,
-        tenant: &Tenant,
-        hold: Hold<'a>,
-    ) -> Self {
+    pub(super) fn new(link: Link<'a>, store: &'a Inner, tenant: &Tenant, hold: Hold<'a>) -> Self {
         Self {
-            conn,
+            link,
+            left: Vec::new(),
             store,
             tenant: tenant.clone(),
             hold,
@@ -112,6 +121,8 @@ impl<'a> DieselTransaction<'a> {
             ended: false,
             known: Vec::new(),
             attempt: None,
+            seen: Seen::default(),
+            held: Vec::new(),
             brief: false,
             gave_up: false,
         }
@@ -137,7 +148,18 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn take_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
-        let taken = statement("INSERT INTO unique_keys (org, kind, attr, key, id) VALUES (")
+        let sql = self.taking(resource, key);
+        if self.seen.take_free(resource.kind(), key) {
+            return self.write_rows_later(UNIQUE_KEYS, &key.key, 1, sql);
+        }
+        match sql.execute(self.conn()?)? {
+            0 => Err(key.taken(&resource.kind().name)),
+            _ => Ok(()),
+        }
+    }
+
+    fn taking(&self, resource: &Resource, key: &UniqueKey) -> Statement {
+        statement("INSERT INTO unique_keys (org, kind, attr, key, id) VALUES (")
             .text(self.tenant.as_str())
             .sql(", ")
             .text(&resource.kind().name)
@@ -148,8 +170,6 @@ impl<'a> DieselTransaction<'a> {
             .sql(", ")
             .text(resource.id().as_str())
             .sql(") ON CONFLICT DO NOTHING")
-            .execute(self.conn)?;
-        if taken == 0 { Err(key.taken(&resource.kind().name)) } else { Ok(()) }
     }
 
     /// Takes all of these unique values, or none.
@@ -172,7 +192,7 @@ impl<'a> DieselTransaction<'a> {
     }
 
     fn release_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
-        statement("DELETE FROM unique_keys WHERE org = ")
+        let sql = statement("DELETE FROM unique_keys WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND kind = ")
             .text(&resource.kind().name)
@@ -181,9 +201,8 @@ impl<'a> DieselTransaction<'a> {
             .sql(" AND key = ")
             .text(&key.key)
             .sql(" AND id = ")
-            .text(resource.id().as_str())
-            .execute(self.conn)
-            .map(drop)
+            .text(resource.id().as_str());
+        self.write_later(UNIQUE_KEYS, &key.key, sql)
     }
 
     /// Several rows in a statement: each statement is a round trip to PostgreSQL.
@@ -193,6 +212,20 @@ impl<'a> DieselTransaction<'a> {
         keys: impl IntoIterator<Item = &'k Key>,
     ) -> Result<()> {
         let keys: Vec<&Key> = keys.into_iter().collect();
+        if self.link.is_far() && !keys.is_empty() {
+            let sql = statement("INSERT INTO attribute_keys (org, kind, attr, key, id) SELECT ")
+                .text(self.tenant.as_str())
+                .sql(", ")
+                .text(&resource.kind().name)
+                .sql(", k.attr, k.key, ")
+                .text(resource.id().as_str())
+                .sql(" FROM unnest(")
+                .list(keys.iter().map(|(attr, _)| attr.as_str()))
+                .sql(", ")
+                .list(keys.iter().map(|(_, key)| key.as_str()))
+                .sql(") AS k (attr, key) ON CONFLICT DO NOTHING");
+            return self.write_later(KEYS_THAT_COME, resource.id().as_str(), sql);
+        }
         for keys in keys.chunks(KEYS) {
             // What a statement of several rows fails halfway with, SQLite undoes from copies of the pages, unless
             // it may ignore it.
@@ -213,7 +246,7 @@ impl<'a> DieselTransaction<'a> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
-            sql.per_backend("", " ON CONFLICT DO NOTHING").execute(self.conn)?;
+            sql.per_backend("", " ON CONFLICT DO NOTHING").execute(self.conn()?)?;
         }
         Ok(())
     }
@@ -224,6 +257,19 @@ impl<'a> DieselTransaction<'a> {
         keys: impl IntoIterator<Item = &'k Key>,
     ) -> Result<()> {
         let keys: Vec<&Key> = keys.into_iter().collect();
+        if self.link.is_far() && !keys.is_empty() {
+            let sql = statement("DELETE FROM attribute_keys k USING unnest(")
+                .list(keys.iter().map(|(attr, _)| attr.as_str()))
+                .sql(", ")
+                .list(keys.iter().map(|(_, key)| key.as_str()))
+                .sql(") AS gone (attr, key) WHERE k.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND k.kind = ")
+                .text(&resource.kind().name)
+                .sql(" AND k.attr = gone.attr AND k.key = gone.key AND k.id = ")
+                .text(resource.id().as_str());
+            return self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql);
+        }
         for keys in keys.chunks(KEYS) {
             let mut sql = statement("DELETE FROM attribute_keys WHERE ");
             for (i, (attr, key)) in keys.iter().enumerate() {
@@ -241,7 +287,7 @@ impl<'a> DieselTransaction<'a> {
                     .sql(")");
             }
             if !keys.is_empty() {
-                sql.execute(self.conn)?;
+                sql.execute(self.conn()?)?;
             }
         }
         Ok(())
@@ -282,8 +328,13 @@ impl<'a> DieselTransaction<'a> {
 
     /// Writes the events that were kept for the end, in one statement.
     pub(super) fn finish(&mut self) -> Result<()> {
+        self.leave_events()?;
+        self.write_what_is_left()
+    }
+
+    fn leave_events(&mut self) -> Result<()> {
         let told = std::mem::take(&mut self.told);
-        told.chunks(EVENTS).try_for_each(|told| self.insert_events(told))
+        told.chunks(TOLD).try_for_each(|told| self.insert_events(told))
     }
 
     fn insert_events(&mut self, told: &[(Tenant, Event)]) -> Result<()> {
@@ -311,11 +362,12 @@ impl<'a> DieselTransaction<'a> {
                 .text(&event.detail.to_string())
                 .sql(")");
         }
-        sql.execute(self.conn).map(drop)
+        let first = told.first().map(|(_, event)| event.id.clone());
+        self.write_later(EVENTS, first.as_ref().map(Id::as_str).unwrap_or_default(), sql)
     }
 
     fn count(&mut self, kind: &ResourceType, by: i64) -> Result<()> {
-        statement("INSERT INTO resource_counts (org, kind, part, n) VALUES (")
+        let sql = statement("INSERT INTO resource_counts (org, kind, part, n) VALUES (")
             .text(self.tenant.as_str())
             .sql(", ")
             .text(&kind.name)
@@ -324,13 +376,14 @@ impl<'a> DieselTransaction<'a> {
             .per_backend("0", "pg_backend_pid() % 16")
             .sql(", ")
             .integer(by)
-            .sql(") ON CONFLICT (org, kind, part) DO UPDATE SET n = resource_counts.n + excluded.n")
-            .execute(self.conn)
-            .map(drop)
+            .sql(
+                ") ON CONFLICT (org, kind, part) DO UPDATE SET n = resource_counts.n + excluded.n",
+            );
+        self.write_later(COUNTS, &kind.name, sql)
     }
 
     fn insert_row(&mut self, resource: &Resource) -> Result<()> {
-        statement(
+        let sql = statement(
             "INSERT INTO resources (org, kind, id, version, created, modified, label, body, secrets) \
              VALUES (",
         )
@@ -351,9 +404,8 @@ impl<'a> DieselTransaction<'a> {
         .text(resource.text())
         .sql(", ")
         .optional_text(secrets_of(resource)?.as_deref())
-        .sql(")")
-        .execute(self.conn)
-        .map(drop)
+        .sql(")");
+        self.write_later(table_of(resource.kind()), resource.id().as_str(), sql)
     }
 
     fn update_row(&mut self, old: &Resource, new: &Resource) -> Result<()> {
@@ -368,9 +420,27 @@ impl<'a> DieselTransaction<'a> {
             .sql(", secrets = ")
             .optional_text(secrets_of(new)?.as_deref());
         let sql = self.this(sql, new.kind(), new.id()).sql(" AND version = ");
-        match sql.integer(version_of(old.version())?).execute(self.conn)? {
+        self.write_this_version(old, sql.integer(version_of(old.version())?))?;
+        self.hold_on_to(new.id(), new.version());
+        Ok(())
+    }
+
+    /// Writes a resource that has still the version that it was found with.
+    fn write_this_version(&mut self, old: &Resource, sql: Statement) -> Result<()> {
+        let known = self.held.iter().rev().find(|(id, _)| id == old.id());
+        if self.link.is_far() && known.is_some_and(|(_, version)| *version == old.version()) {
+            return self.write_rows_later(table_of(old.kind()), old.id().as_str(), 1, sql);
+        }
+        match sql.execute(self.conn()?)? {
             0 => Err(changed_meanwhile()),
             _ => Ok(()),
+        }
+    }
+
+    /// Takes note of a version that nobody else changes until the end.
+    pub(super) fn hold_on_to(&mut self, id: &Id, version: Version) {
+        if self.link.is_far() && !matches!(self.hold, Hold::Free) {
+            self.held.push((id.clone(), version));
         }
     }
 
@@ -379,14 +449,73 @@ impl<'a> DieselTransaction<'a> {
         if old.label()? == new.label()? {
             return Ok(());
         }
-        statement("UPDATE members SET display = ")
+        let sql = statement("UPDATE members SET display = ")
             .optional_text(new.label()?)
             .sql(" WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND member_id = ")
-            .text(new.id().as_str())
-            .execute(self.conn)
-            .map(drop)
+            .text(new.id().as_str());
+        self.write_later(MEMBERS_BY_NAME, new.id().as_str(), sql)
+    }
+
+    fn adding(&self, group: &Id, member: &Member) -> Statement {
+        statement("INSERT INTO members (org, group_id, member_id, kind, display) VALUES (")
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(group.as_str())
+            .sql(", ")
+            .text(member.id.as_str())
+            .sql(", ")
+            .text(&member.kind)
+            .sql(", ")
+            .optional_text(member.display.as_deref())
+            .sql(") ON CONFLICT DO NOTHING")
+    }
+
+    /// Adds members in one statement.
+    fn add_all(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        // An array of texts has no NULL: what is shown is marked.
+        let shown: Vec<String> = members
+            .iter()
+            .map(|m| m.display.as_ref().map_or_else(String::new, |d| format!("+{d}")))
+            .collect();
+        let sql = statement(
+            "INSERT INTO members (org, group_id, member_id, kind, display) SELECT ",
+        )
+        .text(self.tenant.as_str())
+        .sql(", ")
+        .text(group.as_str())
+        .sql(", m.id, m.kind, CASE WHEN m.shown <> '' THEN substr(m.shown, 2) END FROM unnest(")
+        .list(members.iter().map(|member| member.id.as_str()))
+        .sql(", ")
+        .list(members.iter().map(|member| member.kind.as_str()))
+        .sql(", ")
+        .list(shown.iter().map(String::as_str))
+        .sql(") AS m (id, kind, shown) ON CONFLICT DO NOTHING RETURNING member_id");
+        let added: Vec<String> = sql.rows::<Text, _>(self.conn()?)?;
+        added.iter().map(|id| id_of(id)).collect()
+    }
+
+    /// Removes members in one statement.
+    fn remove_all(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        let sql = statement("DELETE FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id ")
+            .among(members.iter().map(Id::as_str))
+            .sql(" RETURNING member_id");
+        let gone: Vec<String> = sql.rows::<Text, _>(self.conn()?)?;
+        gone.iter().map(|id| id_of(id)).collect()
+    }
+
+    fn removing(&self, group: &Id, member: &Id) -> Statement {
+        statement("DELETE FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id = ")
+            .text(member.as_str())
     }
 
     /// Id, type and display of a group's members.
@@ -409,7 +538,7 @@ impl<'a> DieselTransaction<'a> {
             .sql(" AND group_id = ")
             .text(group.as_str())
             .sql(" AND kind = 'Group' ORDER BY member_id")
-            .rows::<Text, _>(self.conn)?;
+            .rows::<Text, _>(self.conn_to_read(&MEMBERSHIPS)?)?;
         rows.iter().map(|id| id_of(id)).collect()
     }
 
@@ -423,9 +552,16 @@ impl<'a> DieselTransaction<'a> {
             "DELETE FROM tokens WHERE org = ",
         ];
         for sql in CLEAR {
-            statement(sql).text(self.tenant.as_str()).execute(self.conn)?;
+            statement(sql).text(self.tenant.as_str()).execute(self.conn()?)?;
         }
         Ok(())
+    }
+
+    /// What was found isn't so any more: something is undone.
+    fn forget(&mut self) {
+        self.known.clear();
+        self.held.clear();
+        self.seen = Seen::default();
     }
 
     /// As [`Transaction::nested`], without a savepoint: if `f` fails once it has written, everything is run again
@@ -435,12 +571,12 @@ impl<'a> DieselTransaction<'a> {
         attempt: &Attempt,
         f: impl FnOnce(&mut Self) -> Result<R>,
     ) -> Result<R> {
-        let (before, told) = (changes(self.conn)?, self.told.len());
+        let (before, told) = (changes(self.conn()?)?, self.told.len());
         let done = f(self);
         if done.is_err() {
             self.told.truncate(told);
-            self.known.clear();
-            if self.ended || !is_as_before(self.conn, before) {
+            self.forget();
+            if self.ended || !is_as_before(self.conn()?, before) {
                 attempt.ask_again();
                 self.ended = true;
             }
@@ -449,7 +585,7 @@ impl<'a> DieselTransaction<'a> {
     }
 
     /// The name of the type whose members are rows.
-    fn group_kind(&self) -> String {
+    pub(super) fn group_kind(&self) -> String {
         let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
         kind.map(|kind| kind.name.clone()).unwrap_or_default()
     }
@@ -468,15 +604,37 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {
+        if let Some(found) = self.seen.take_resource(kind, id) {
+            if let Some(resource) = &found
+                && !kind.has_members()
+            {
+                self.hold_on_to(id, resource.version());
+            }
+            return Ok(found);
+        }
         let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM resources r");
         let sql = self.this(sql, kind, id);
         // The members of a group are rows of their own, and it is locked once they are written.
         let sql = if kind.has_members() { sql } else { self.for_change(sql) };
-        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn)?;
-        rows.into_iter().next().map(|row| row.resource(kind)).transpose()
+        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn_to_read(&[table_of(kind)])?)?;
+        let found = rows.into_iter().next().map(|row| row.resource(kind)).transpose()?;
+        if let Some(resource) = &found
+            && (!kind.has_members() || self.is_alone())
+        {
+            self.hold_on_to(id, resource.version());
+        }
+        Ok(found)
+    }
+
+    fn foresee(&mut self, foresight: &Foresight<'_>) -> Result<()> {
+        self.look_ahead(foresight)
     }
 
     fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
+        if let Some(found) = self.seen.identities(ids) {
+            self.groups_want_alone(found.iter().map(|identity| identity.kind.as_str()))?;
+            return Ok(found);
+        }
         self.may_lock_each(ids)?;
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(LIST) {
@@ -487,8 +645,9 @@ impl Transaction for DieselTransaction<'_> {
                 .among(kinds)
                 .sql(" AND id ")
                 .among(ids.iter().map(Id::as_str));
-            let rows: Vec<(String, String, Option<String>)> =
-                self.in_order_for_change(sql).rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+            let rows: Vec<(String, String, Option<String>)> = self
+                .in_order_for_change(sql)
+                .rows::<(Text, Text, Nullable<Text>), _>(self.conn()?)?;
             self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
             for (id, kind, label) in rows {
                 found.push(Identity { id: id_of(&id)?, kind, label });
@@ -498,6 +657,9 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn search(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
+        if let Some(page) = self.seen.take_page(kind) {
+            return Ok(page);
+        }
         self.search_page(kind, query)
     }
 
@@ -523,14 +685,17 @@ impl Transaction for DieselTransaction<'_> {
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
         // Others wait for this row until the commit: what is left to write is written before.
-        self.finish()?;
+        self.leave_events()?;
+        if self.leaves(table_of(kind), id.as_str()) {
+            self.write_what_is_left()?;
+        }
         let sql = statement("UPDATE resources SET version = version + 1, modified = ")
             .per_backend("MAX", "GREATEST")
             .sql("(modified, ")
             .integer(now.as_millisecond())
             .sql(")");
         let sql = self.this(sql, kind, id).sql(" RETURNING version");
-        let versions: Vec<i64> = sql.rows::<BigInt, _>(self.conn)?;
+        let versions = self.write_all_and(|all| all.then(&sql))?;
         let version = versions
             .into_iter()
             .next()
@@ -541,44 +706,46 @@ impl Transaction for DieselTransaction<'_> {
     fn delete(&mut self, old: &Resource) -> Result<()> {
         let sql = self.this(statement("DELETE FROM resources"), old.kind(), old.id());
         let sql = sql.sql(" AND version = ").integer(version_of(old.version())?);
-        if sql.execute(self.conn)? == 0 {
-            return Err(changed_meanwhile());
+        // What was written of members is to be seen by what removes them.
+        if self.leaves_any(MEMBERS) {
+            self.write_what_is_left()?;
         }
+        self.write_this_version(old, sql)?;
         self.exchange_unique(Some(old), None)?;
         self.exchange_keys(Some(old), None)?;
         self.count(old.kind(), -1)?;
+        self.seen.forget_members();
         if old.kind().has_members() {
-            statement("DELETE FROM members WHERE org = ")
+            let sql = statement("DELETE FROM members WHERE org = ")
                 .text(self.tenant.as_str())
                 .sql(" AND group_id = ")
-                .text(old.id().as_str())
-                .execute(self.conn)?;
+                .text(old.id().as_str());
+            self.write_later(MEMBERS_OF_IT, old.id().as_str(), sql)?;
         }
-        statement("DELETE FROM members WHERE org = ")
+        let sql = statement("DELETE FROM members WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND member_id = ")
-            .text(old.id().as_str())
-            .execute(self.conn)
-            .map(drop)
+            .text(old.id().as_str());
+        self.write_later(MEMBERS_THAT_IT_IS, old.id().as_str(), sql)
     }
 
     fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        let there = self.seen.members_there(group, members.iter().map(|member| &member.id));
+        self.seen.forget_members();
+        if let Some(there) = there {
+            let new: Vec<&Member> = members.iter().filter(|m| !there.contains(&m.id)).collect();
+            for member in &new {
+                let sql = self.adding(group, member);
+                self.write_rows_later(MEMBERS, member.id.as_str(), 1, sql)?;
+            }
+            return Ok(new.into_iter().map(|member| member.id.clone()).collect());
+        }
+        if self.link.is_far() && members.len() > 1 {
+            return self.add_all(group, members);
+        }
         let mut new = Vec::new();
         for member in members {
-            let added =
-                statement("INSERT INTO members (org, group_id, member_id, kind, display) VALUES (")
-                    .text(self.tenant.as_str())
-                    .sql(", ")
-                    .text(group.as_str())
-                    .sql(", ")
-                    .text(member.id.as_str())
-                    .sql(", ")
-                    .text(&member.kind)
-                    .sql(", ")
-                    .optional_text(member.display.as_deref())
-                    .sql(") ON CONFLICT DO NOTHING")
-                    .execute(self.conn)?;
-            if added > 0 {
+            if self.adding(group, member).execute(self.conn()?)? > 0 {
                 new.push(member.id.clone());
             }
         }
@@ -586,17 +753,24 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn remove_members(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        let there = self.seen.members_there(group, members.iter());
+        let kinds = self.seen.kinds_of_members();
+        self.seen.forget_members();
+        if let Some(there) = there {
+            self.groups_want_alone(kinds.iter().map(String::as_str))?;
+            for member in &there {
+                let sql = self.removing(group, member);
+                self.write_rows_later(MEMBERS, member.as_str(), 1, sql)?;
+            }
+            return Ok(there);
+        }
         self.lock_members(members)?;
+        if self.link.is_far() && members.len() > 1 {
+            return self.remove_all(group, members);
+        }
         let mut gone = Vec::new();
         for member in members {
-            let removed = statement("DELETE FROM members WHERE org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND group_id = ")
-                .text(group.as_str())
-                .sql(" AND member_id = ")
-                .text(member.as_str())
-                .execute(self.conn)?;
-            if removed > 0 {
+            if self.removing(group, member).execute(self.conn()?)? > 0 {
                 gone.push(member.clone());
             }
         }
@@ -607,7 +781,7 @@ impl Transaction for DieselTransaction<'_> {
         let most = if self.brief { limit.min(FEW) } else { limit };
         let rows: Vec<(String, String, Option<String>)> =
             self.select_members(group, after, most)
-                .rows::<(Text, Text, Nullable<Text>), _>(self.conn)?;
+                .rows::<(Text, Text, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
         if most < limit && rows.len() == most {
             self.no_time_for_more()?;
         }
@@ -625,7 +799,8 @@ impl Transaction for DieselTransaction<'_> {
     ) -> Result<()> {
         let most = if self.brief { limit.min(FEW) } else { limit };
         let mut count = 0;
-        self.select_members(group, after, most).each(self.conn, &mut |[id, kind, display]| {
+        let sql = self.select_members(group, after, most);
+        sql.each(self.conn_to_read(&MEMBERSHIPS)?, &mut |[id, kind, display]| {
             count += 1;
             let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
             f(MemberView { id, kind, display })
@@ -634,6 +809,9 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
+        if let Some(found) = self.seen.groups_of(&self.tenant, members) {
+            return Ok(found);
+        }
         let mut found = Vec::new();
         let group_kind = self.group_kind();
         let unique: BTreeSet<&Id> = members.iter().collect();
@@ -645,7 +823,7 @@ impl Transaction for DieselTransaction<'_> {
                 .sql(" AND m.member_id ")
                 .among(ids.iter().map(|id| id.as_str()))
                 .sql(" LIMIT 1")
-                .count(self.conn)?;
+                .count(self.conn_to_read(&MEMBERSHIPS)?)?;
             if any == 0 {
                 continue;
             }
@@ -670,7 +848,7 @@ impl Transaction for DieselTransaction<'_> {
                 " AND r.id = up.group_id GROUP BY up.member_id, up.group_id, r.label \
                  ORDER BY up.member_id, up.group_id",
             )
-            .rows::<(Text, Text, BigInt, Nullable<Text>), _>(self.conn)?;
+            .rows::<(Text, Text, BigInt, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
             for (member, group, direct, display) in rows {
                 let (member, group) = (id_of(&member)?, id_of(&group)?);
                 found.push(Membership { member, group, display, direct: direct == 1 });
@@ -696,21 +874,20 @@ impl Transaction for DieselTransaction<'_> {
         if let Some(attempt) = self.attempt.filter(|attempt| !attempt.has_savepoints()) {
             return self.nested_in_hope(attempt, f);
         }
-        self.conn.batch_execute("SAVEPOINT inner_one").map_err(of)?;
+        self.conn()?.batch_execute("SAVEPOINT inner_one").map_err(of)?;
         let told = self.told.len();
-        let done = f(self);
-        if done.is_err() {
-            self.told.truncate(told);
-        }
+        let done = f(self).and_then(|done| self.write_what_is_left().map(|()| done));
         if let Err(error) = &done {
             self.note(error);
-            self.known.clear();
+            self.told.truncate(told);
+            self.left.clear();
+            self.forget();
         }
         let end = match done {
             Ok(_) => "RELEASE inner_one",
             Err(_) => "ROLLBACK TO inner_one; RELEASE inner_one",
         };
-        if let Err(error) = self.conn.batch_execute(end) {
+        if let Err(error) = self.conn()?.batch_execute(end) {
             self.ended = true;
             return Err(Error::busy("The change could not be stored; try again").with_source(error));
         }

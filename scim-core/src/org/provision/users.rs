@@ -97,10 +97,13 @@ impl<R: Records> Review<'_, R> {
     }
 
     pub(super) fn user_replaced(&mut self, old: &Resource, new: &Resource) -> Result<()> {
-        let bound = self.tx.bindings(std::slice::from_ref(new.id()))?;
-        let Some(binding) = bound.into_iter().next() else { return self.user_created(new) };
         let before = Identity::of(old, false)?;
         let after = Identity::of(new, false)?;
+        if before != after {
+            self.tx.foresee_person(new.id())?;
+        }
+        let bound = self.tx.bindings(std::slice::from_ref(new.id()))?;
+        let Some(binding) = bound.into_iter().next() else { return self.user_created(new) };
         if before.domains != after.domains || before.email != after.email {
             let after = self.identity(new)?;
             self.require_own_domains(&after, Some(&before))?;
@@ -197,6 +200,7 @@ impl<R: Records> Review<'_, R> {
 
     /// Runs while the user is still there.
     pub(super) fn user_deleted(&mut self, old: &Resource) -> Result<()> {
+        self.tx.foresee_person(old.id())?;
         let bound = self.tx.bindings(std::slice::from_ref(old.id()))?;
         let Some(binding) = bound.into_iter().next() else { return Ok(()) };
         let account = &binding.account;

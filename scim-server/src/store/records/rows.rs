@@ -36,7 +36,7 @@ fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = organizations, treat_none_as_null = true)]
-pub(super) struct OrganizationRow {
+pub(in crate::store) struct OrganizationRow {
     pub(super) id: String,
     name: String,
     domains: String,
@@ -97,13 +97,29 @@ impl TryFrom<OrganizationRow> for Organization {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = accounts, treat_none_as_null = true)]
-pub(super) struct AccountRow {
+pub(in crate::store) struct AccountRow {
     id: String,
     email: Option<String>,
     key: Option<String>,
     name: Option<String>,
     password: Option<String>,
     created: i64,
+}
+
+#[cfg(feature = "postgres")]
+impl AccountRow {
+    pub(in crate::store) fn new(
+        (id, email, key, name, password): (
+            String,
+            Option<String>,
+            Option<String>,
+            Option<String>,
+            Option<String>,
+        ),
+        created: i64,
+    ) -> Self {
+        Self { id, email, key, name, password, created }
+    }
 }
 
 impl From<&Account> for AccountRow {
@@ -136,12 +152,22 @@ impl TryFrom<AccountRow> for Account {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = bindings, primary_key(org, user_id))]
-pub(super) struct BindingRow {
+pub(in crate::store) struct BindingRow {
     org: String,
     user_id: String,
     account_id: String,
     active: bool,
     detached: bool,
+}
+
+#[cfg(feature = "postgres")]
+impl BindingRow {
+    pub(in crate::store) fn new(
+        (org, user_id, account_id): (String, String, String),
+        (active, detached): (bool, bool),
+    ) -> Self {
+        Self { org, user_id, account_id, active, detached }
+    }
 }
 
 impl From<&Binding> for BindingRow {
@@ -172,13 +198,25 @@ impl TryFrom<BindingRow> for Binding {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = grants, primary_key(org, account_id, source), treat_none_as_null = true)]
-pub(super) struct GrantRow {
+pub(in crate::store) struct GrantRow {
     org: String,
     account_id: String,
     source: String,
     note: Option<String>,
     suspended: bool,
     since: Option<i64>,
+}
+
+#[cfg(feature = "postgres")]
+impl GrantRow {
+    pub(in crate::store) fn new(
+        (org, account_id, source): (String, String, String),
+        note: Option<String>,
+        suspended: bool,
+        since: Option<i64>,
+    ) -> Self {
+        Self { org, account_id, source, note, suspended, since }
+    }
 }
 
 impl From<&Grant> for GrantRow {
@@ -213,7 +251,7 @@ impl TryFrom<GrantRow> for Grant {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = roles, primary_key(org, account_id))]
-pub(super) struct RoleRow {
+pub(in crate::store) struct RoleRow {
     pub(super) org: String,
     pub(super) account_id: String,
     pub(super) role: String,
@@ -221,7 +259,7 @@ pub(super) struct RoleRow {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = link_codes, primary_key(org, id), treat_none_as_null = true)]
-pub(super) struct CodeRow {
+pub(in crate::store) struct CodeRow {
     org: String,
     id: String,
     digest: String,
@@ -288,7 +326,7 @@ impl TryFrom<CodeRow> for LinkingCode {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = domains, primary_key(org, id), treat_none_as_null = true)]
-pub(super) struct DomainRow {
+pub(in crate::store) struct DomainRow {
     org: String,
     id: String,
     name: String,
@@ -298,6 +336,17 @@ pub(super) struct DomainRow {
     verified: Option<i64>,
     checked: Option<i64>,
     missing: Option<i64>,
+}
+
+#[cfg(feature = "postgres")]
+impl DomainRow {
+    pub(in crate::store) fn new(
+        [org, id, name, token, state]: [String; 5],
+        created: i64,
+        [verified, checked, missing]: [Option<i64>; 3],
+    ) -> Self {
+        Self { org, id, name, token, state, created, verified, checked, missing }
+    }
 }
 
 impl From<&ClaimedDomain> for DomainRow {
@@ -336,7 +385,7 @@ impl TryFrom<DomainRow> for ClaimedDomain {
 
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = teams, primary_key(org, id), treat_none_as_null = true)]
-pub(super) struct TeamRow {
+pub(in crate::store) struct TeamRow {
     org: String,
     id: String,
     name: String,
