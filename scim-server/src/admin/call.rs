@@ -86,6 +86,8 @@ pub(super) struct Call<'c, 't> {
     pub(super) movements: Vec<Movement>,
     /// People whom effects count and don't name.
     pub(super) unnamed: BTreeSet<Id>,
+    /// Somebody of whom effects tell no more than the address as it was typed.
+    pub(super) unknown: Option<(Id, String)>,
     /// How members got in before what changes that, and whether there are more than those looked at.
     pub(super) entrants: (Vec<Entrant>, bool),
 }
@@ -111,6 +113,7 @@ impl<'c, 't> Call<'c, 't> {
             organization: None,
             movements: Vec::new(),
             unnamed: BTreeSet::new(),
+            unknown: None,
             entrants: (Vec::new(), false),
         }
     }

@@ -112,7 +112,13 @@ fn change(
     movement: &Movement,
     members: &BTreeSet<(Tenant, Id)>,
 ) -> Result<Value> {
-    let email = call.tx.account(&movement.account)?.and_then(|account| account.email);
+    let (account, email) = match &call.unknown {
+        Some((unknown, typed)) if *unknown == movement.account => (None, Some(typed.clone())),
+        _ => {
+            let email = call.tx.account(&movement.account)?.and_then(|account| account.email);
+            (Some(movement.account.as_str()), email)
+        }
+    };
     let word = match movement.what {
         What::Granted | What::GrantedSuspended => "granted",
         What::GrantRemoved => "grant_removed",
@@ -123,7 +129,7 @@ fn change(
     };
     let mut change = json!({
         "organization": movement.org.as_str(),
-        "account": movement.account.as_str(),
+        "account": account,
         "email": email,
         "change": word,
         "source": movement.source.word(),

@@ -328,12 +328,20 @@ pub(super) struct SsoSummary {
 }
 
 /// How somebody signs in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct SsoRouteView {
     /// `sso` or `password`.
     pub(super) method: String,
-    /// The organization whose identity provider it is.
+    /// `saml` or `oidc`.
+    pub(super) protocol: Option<String>,
+    /// Where to start: the sign-on URL (SAML), or the issuer (OpenID Connect).
+    pub(super) start_url: Option<String>,
+    /// The organization whose identity provider it is; for the operator, and for members of an
+    /// organization that it counts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) organization: Option<String>,
+    /// For the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sso: Option<SsoSummary>,
 }
 
@@ -447,6 +455,7 @@ pub(super) struct NewPersonalToken {
 pub(super) struct MemberView {
     pub(super) account: String,
     pub(super) email: Option<String>,
+    /// For the operator, and where a directory of the organization has the person.
     pub(super) name: Option<String>,
     /// `owner`, `admin` or `member`.
     pub(super) role: String,
@@ -634,7 +643,8 @@ pub(super) struct SignInsChanged {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EffectOnPerson {
     pub(super) organization: String,
-    pub(super) account: String,
+    /// Null in a dry run that adds somebody who isn't a member yet.
+    pub(super) account: Option<String>,
     pub(super) email: Option<String>,
     /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
     /// `removal_blocked_last_owner` or `sign_in_changed`.
