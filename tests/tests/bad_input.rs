@@ -285,6 +285,7 @@ fn single_sign_on_settings() {
         (json!([two]), "more than one"),
         (json!([EXPIRED]), "expired"),
         (json!([EXPIRED, EXPIRED]), "expired"),
+        (json!([VALID, format!("{VALID}\n\n")]), "twice"),
         (json!([VALID, VALID, VALID]), "two while they are exchanged"),
     ] {
         let answer = bad.send("PUT", &path, saml(certificates.clone()));

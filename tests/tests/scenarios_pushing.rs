@@ -94,7 +94,7 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     let granted = find(&events, "membership.granted");
     assert_eq!(granted["actor"], "olga@hq.example");
     assert_eq!(granted["detail"]["group"], group);
-    assert_eq!(granted["detail"]["cause"], "scim_name.changed");
+    assert_eq!(granted["detail"]["cause"], "scim_name.set");
     assert_eq!(granted["detail"]["accounts"].as_array().unwrap().len(), 2);
     assert_eq!(events.len(), 2, "the linked organization learned more: {events:?}");
 

@@ -1,6 +1,6 @@
 //! Linking codes, linking and unlinking, SCIM Names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -475,6 +475,7 @@ pub fn set_scim_names<R: Records>(
         tx.put_organization(&renamed(organization, None))?;
     }
     let (mut after, mut movements) = (Vec::new(), Vec::new());
+    let mut causes: BTreeMap<Tenant, &str> = BTreeMap::new();
     for ((organization, group), (_, name)) in before.iter().zip(names) {
         if let Some(name) = name
             && let Some(other) = tx.linked_by_name(&admin.id, name.key())?
@@ -498,6 +499,7 @@ pub fn set_scim_names<R: Records>(
                 "before": old.map(ScimName::as_str),
                 "after": name.as_ref().map(ScimName::as_str),
             });
+            causes.insert(organization.id.clone(), event);
             for org in [&admin.id, &organization.id] {
                 cause.tell(tx, org, event, &target(&organization.id)?, detail.clone())?;
             }
@@ -510,7 +512,10 @@ pub fn set_scim_names<R: Records>(
         after.push(new);
     }
     settle_all(tx, &mut movements, false, cause.now)?;
-    tell(tx, cause, "scim_name.changed", &movements)?;
+    for (org, event) in causes {
+        let own: Vec<Movement> = movements.iter().filter(|m| m.org == org).cloned().collect();
+        tell(tx, cause, event, &own)?;
+    }
     Ok((after, movements))
 }
 

@@ -46,7 +46,8 @@ pub(super) struct NewOrganization {
     pub(super) owner: Option<String>,
     /// `admin` makes an Admin Organization (operator only; people start from an organization of theirs).
     pub(super) kind: Option<String>,
-    /// `enterprise` (the default) or `other`; the operator's to say.
+    /// `enterprise` or `other`; the operator's to say. The operator's own are `enterprise` by default, all
+    /// others `other`.
     pub(super) plan: Option<String>,
     /// `claimed` (the default) or `any`; `any` is the operator's to say.
     pub(super) scim_domains: Option<String>,
