@@ -71,9 +71,21 @@ fn names() {
     let team = bad.f.operator.list(&bad.shop("/teams"))[0]["id"].as_str().unwrap().to_owned();
     let linked = format!("{}/{}", bad.hq("/linked-organizations"), bad.f.shop);
     let batch = |name: &str| json!({"organizations": [{"id": bad.f.shop, "scim_name": name}]});
-    for name in
-        ["", "   ", "\u{2003}\t", &"x".repeat(300), &"é".repeat(257), "a\u{7}b", "two\nlines"]
-    {
+    for name in [
+        "",
+        "   ",
+        "\u{2003}\t",
+        &"x".repeat(300),
+        &"é".repeat(257),
+        "a\u{7}b",
+        "two\nlines",
+        // Nothing to be seen; and what turns text around, so that it isn't read as it is stored.
+        "\u{200b}",
+        " \u{feff}\u{ad} ",
+        "a\u{202e}b",
+        "\u{2066}a\u{2069}",
+        "a\u{200f}",
+    ] {
         for (method, path, body) in [
             ("POST", "/organizations".to_owned(), json!({"name": name})),
             ("PATCH", bad.shop(""), json!({"name": name})),
@@ -90,8 +102,15 @@ fn names() {
             assert!(!answer.text.contains("name of a SCIM Name"), "{}", answer.text);
         }
     }
-    // Equal but for case, spaces or Unicode form.
-    for name in ["CAF\u{c9}", " cafe\u{301} ", "Caf\u{e9}\u{a0}"] {
+    // Equal but for case, spaces, Unicode form or what can't be seen.
+    for name in [
+        "CAF\u{c9}",
+        " cafe\u{301} ",
+        "Caf\u{e9}\u{a0}",
+        "Ca\u{200b}f\u{e9}",
+        "\u{feff}Caf\u{e9} \u{200d}",
+        "Caf\u{ad}e\u{200c}\u{301}",
+    ] {
         refuses(
             &bad.send("PATCH", &linked, json!({"scim_name": name})),
             409,
@@ -101,7 +120,7 @@ fn names() {
         let answer = bad.send("PATCH", &bad.hq("/linked-organizations:batch"), batch(name));
         refuses(&answer, 409, "scim_name_taken", "both in one request");
     }
-    for name in ["red", " RED "] {
+    for name in ["red", " RED ", "R\u{200b}ed", "Red\u{2060}"] {
         refuses(
             &bad.send("POST", &bad.shop("/teams"), json!({"name": name})),
             409,
@@ -145,6 +164,17 @@ fn domains() {
         ("gmail.com", "everybody"),
         ("GMAIL.COM.", "everybody"),
         ("Outlook.com", "everybody"),
+        ("outlook.de", "everybody"),
+        ("hotmail.co.jp", "everybody"),
+        ("live.nl", "everybody"),
+        ("yahoo.com.br", "everybody"),
+        ("onmicrosoft.com", "everybody"),
+        ("firma.local", "reserved"),
+        ("firma.internal", "reserved"),
+        ("a.b.invalid", "reserved"),
+        ("firma.localhost", "reserved"),
+        ("firma.home.arpa", "reserved"),
+        ("abc.onion", "reserved"),
         ("127.0.0.1", "address"),
         ("[::1]", "domain"),
         ("2001:db8::1", "domain"),
@@ -191,6 +221,8 @@ fn addresses_and_roles() {
         "ann@127.0.0.1",
         "ann@*.example.com",
         "a\u{7}@example.com",
+        "a\u{200b}nn@example.com",
+        "\u{202e}ann@example.com",
         &long,
     ] {
         for (path, body) in [
