@@ -658,3 +658,42 @@ fn operator_token(f: &Family) -> String {
     let line = f.server.welcome.lines().find(|line| line.contains("Operator:")).unwrap();
     line.split_whitespace().last().unwrap().to_owned()
 }
+
+#[test]
+fn a_cursor_goes_on_only_with_the_list_that_gave_it() {
+    let f = Family::start();
+    for n in 0..4 {
+        for org in [&f.hq, &f.shop] {
+            f.operator.add(org, &format!("m{n}@guest.example"), "member");
+        }
+    }
+    let members = |org: &str, query: &str| format!("/organizations/{org}/members?limit=2{query}");
+    let page = f.operator.get(&members(&f.shop, "&state=active")).is(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+    let on = format!("&cursor={cursor}");
+    // Of another size it is the same list.
+    let path = members(&f.shop, &format!("&state=active{on}")).replace("limit=2", "limit=3");
+    let rest = f.operator.get(&path).is(200).json();
+    let of = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|member| member["email"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = [of(&page), of(&rest)].concat();
+    all.sort();
+    assert_eq!(all, (0..4).map(|n| format!("m{n}@guest.example")).collect::<Vec<_>>());
+    // Another organization, another filter, another list, another letter.
+    let mut forged = cursor.clone().into_bytes();
+    forged[3] = if forged[3] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).unwrap();
+    for path in [
+        members(&f.hq, &format!("&state=active{on}")),
+        members(&f.shop, &on),
+        members(&f.shop, &format!("&state=suspended{on}")),
+        format!("/organizations/{}/teams?cursor={cursor}", f.shop),
+        format!("/organizations/{}/audit-events?cursor={cursor}", f.shop),
+        format!("/organizations?cursor={cursor}"),
+        members(&f.shop, &format!("&state=active&cursor={forged}")),
+    ] {
+        refuses(&f.operator.get(&path), 400, "invalid_cursor", "begin anew");
+    }
+}

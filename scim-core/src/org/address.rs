@@ -225,8 +225,8 @@ const PUBLIC_BRANDS: [&str; 7] =
     ["gmail", "gmx", "googlemail", "hotmail", "outlook", "yahoo", "yandex"];
 
 /// Last labels that no registry sells names below: special use (RFC 6761, 6762, 7686, 8375, 9476, ICANN's
-/// `internal`), and what is not delegated because private networks use it (RFC 6762, appendix G). `example` and `test` are theirs
-/// who try things out.
+/// `internal`), and what is not delegated because private networks use it (RFC 6762, appendix G). `example`
+/// and `test` are theirs who try things out.
 const RESERVED: [&str; 14] = [
     "alt",
     "arpa",

@@ -45,7 +45,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         .into_iter()
         .map(|event| view(call, &organization, event))
         .collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 /// Tells, in the log itself, that it is exported: how, and by whom.

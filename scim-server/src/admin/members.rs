@@ -140,7 +140,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         }
     }
     let views = found.iter().map(|m| view(call, &organization, m)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, after.as_ref().map(Place::of))
+    call.page(&views, after.as_ref().map(Place::of))
 }
 
 fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {

@@ -70,7 +70,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let next =
         (found.len() == limit).then(|| found.last().map(|o| o.id.as_str().to_owned())).flatten();
     let views = found.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 /// The organizations that somebody sees: those where the person is an active member; Admin Organizations
