@@ -553,10 +553,23 @@ pub(super) struct Explanation {
     pub(super) reasons: Vec<Reason>,
 }
 
+/// A group by which somebody is in another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GroupOnTheWay {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
 /// One reason.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Reason {
     pub(super) grant: GrantView,
+    /// By which groups the person is in the one that gives membership: from the one that lists the person to
+    /// that one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) through: Vec<GroupOnTheWay>,
+    /// Why it counts for nothing now, in a sentence.
+    pub(super) suspended_because: Option<String>,
     /// In a sentence.
     pub(super) summary: String,
     /// Who gave it: a token's id, a person's address, `operator` or `system`.
@@ -618,8 +631,14 @@ pub(super) struct Problem {
 /// Who gains and who loses what.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Effects {
+    /// Grants that come, or count again.
     pub(super) gains: u64,
+    /// Grants that go, or rest.
     pub(super) losses: u64,
+    /// People who gain something in an organization and lose nothing there.
+    pub(super) people_gaining: u64,
+    /// People who lose something in an organization and gain nothing there.
+    pub(super) people_losing: u64,
     /// The first thousand.
     pub(super) changes: Vec<EffectOnPerson>,
     /// How many members get in in another way, by organization and way.
