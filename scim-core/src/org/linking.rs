@@ -8,7 +8,7 @@ use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
     Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
-    Plan, Records, Refusal, Role, ScimName, Source, What, people, tell,
+    Plan, Records, Refusal, Role, ScimName, Source, What, people, teams, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -383,6 +383,7 @@ pub fn unlink<R: Records>(
     let before = link.scim_name.as_ref().map(ScimName::as_str);
     tx.put_organization(&Organization { link: None, ..organization.clone() })?;
     movements.extend(settle(tx, org, |account| leavers.contains(account), cause.now)?);
+    teams::awake(tx, org, cause)?;
     let how = match members {
         Members::Keep => "keep",
         Members::Remove => "remove",

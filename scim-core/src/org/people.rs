@@ -467,7 +467,7 @@ pub fn remove<R: Records>(
         movements.push(Movement { org, account, source: Source::Manual, what });
     }
     for team in tx.teams(org)? {
-        tx.set_team_member(org, &team.id, account, false)?;
+        tx.set_team_member(org, &team.id, account, None)?;
     }
     tell(tx, cause, "member.removed", &movements)?;
     let detail = json!({"before": {"role": role.to_string()}});
