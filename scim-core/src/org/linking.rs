@@ -110,6 +110,8 @@ pub fn delete<R: Records>(
         Some(_) => unlink(tx, organization, Members::Remove, cause)?,
         None => Vec::new(),
     };
+    // What began to rest by that goes too, which is told below.
+    movements.retain(|movement| movement.what != What::Suspended);
     let organization = &self::organization(tx, org)?;
     let mut after = None;
     loop {

@@ -25,7 +25,7 @@ use crate::store::DieselTransaction;
 const PAGE: usize = 50;
 const MOST: usize = 200;
 /// Members looked at to tell who signs in another way.
-const LOOKED_AT: usize = 5_000;
+const LOOKED_AT: usize = 2_000;
 
 /// A request, before its transaction.
 #[derive(Clone, Copy)]
