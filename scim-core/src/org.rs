@@ -48,4 +48,4 @@ pub use provision::SharedSso;
 pub use records::Records;
 pub use refusal::Refusal;
 pub use sso::{Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
-pub use team::Team;
+pub use team::{Place, Team};

@@ -24,6 +24,7 @@ impl Holding {
         let operator = server.operator();
         let (olga, _) = operator.newcomer(&server, "olga@hq.example");
         let hq = olga.organization("Example HQ", json!({}));
+        operator.upgrade(&hq);
         let path = format!("/organizations/{hq}/admin-organization");
         let admin = olga.post(&path, json!({"name": "Example Group"})).is(201).id();
         claim(&olga, &dns, &admin, "example.com");
@@ -46,6 +47,7 @@ impl Holding {
         let email = format!("owner@{}.example", name.to_lowercase());
         let (owner, _) = self.operator.newcomer(&self.server, &email);
         let organization = owner.organization(name, json!({}));
+        self.operator.upgrade(&organization);
         (owner, organization)
     }
 

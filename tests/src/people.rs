@@ -153,6 +153,12 @@ impl Person {
         self.post("/organizations", body).is(201).id()
     }
 
+    /// As the operator, says that an organization has the plan that sharing single sign-on takes.
+    pub fn upgrade(&self, organization: &str) {
+        let path = format!("/organizations/{organization}");
+        self.patch(&path, json!({"plan": "enterprise"})).is(200);
+    }
+
     /// Makes an Admin Organization that takes users of every domain; gives its id.
     pub fn admin_organization(&self, name: &str) -> String {
         self.organization(name, json!({"kind": "admin", "scim_domains": "any"}))

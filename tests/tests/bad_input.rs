@@ -71,9 +71,21 @@ fn names() {
     let team = bad.f.operator.list(&bad.shop("/teams"))[0]["id"].as_str().unwrap().to_owned();
     let linked = format!("{}/{}", bad.hq("/linked-organizations"), bad.f.shop);
     let batch = |name: &str| json!({"organizations": [{"id": bad.f.shop, "scim_name": name}]});
-    for name in
-        ["", "   ", "\u{2003}\t", &"x".repeat(300), &"é".repeat(257), "a\u{7}b", "two\nlines"]
-    {
+    for name in [
+        "",
+        "   ",
+        "\u{2003}\t",
+        &"x".repeat(300),
+        &"é".repeat(257),
+        "a\u{7}b",
+        "two\nlines",
+        // Nothing to be seen; and what turns text around, so that it isn't read as it is stored.
+        "\u{200b}",
+        " \u{feff}\u{ad} ",
+        "a\u{202e}b",
+        "\u{2066}a\u{2069}",
+        "a\u{200f}",
+    ] {
         for (method, path, body) in [
             ("POST", "/organizations".to_owned(), json!({"name": name})),
             ("PATCH", bad.shop(""), json!({"name": name})),
@@ -90,8 +102,15 @@ fn names() {
             assert!(!answer.text.contains("name of a SCIM Name"), "{}", answer.text);
         }
     }
-    // Equal but for case, spaces or Unicode form.
-    for name in ["CAF\u{c9}", " cafe\u{301} ", "Caf\u{e9}\u{a0}"] {
+    // Equal but for case, spaces, Unicode form or what can't be seen.
+    for name in [
+        "CAF\u{c9}",
+        " cafe\u{301} ",
+        "Caf\u{e9}\u{a0}",
+        "Ca\u{200b}f\u{e9}",
+        "\u{feff}Caf\u{e9} \u{200d}",
+        "Caf\u{ad}e\u{200c}\u{301}",
+    ] {
         refuses(
             &bad.send("PATCH", &linked, json!({"scim_name": name})),
             409,
@@ -101,7 +120,7 @@ fn names() {
         let answer = bad.send("PATCH", &bad.hq("/linked-organizations:batch"), batch(name));
         refuses(&answer, 409, "scim_name_taken", "both in one request");
     }
-    for name in ["red", " RED "] {
+    for name in ["red", " RED ", "R\u{200b}ed", "Red\u{2060}"] {
         refuses(
             &bad.send("POST", &bad.shop("/teams"), json!({"name": name})),
             409,
@@ -145,6 +164,17 @@ fn domains() {
         ("gmail.com", "everybody"),
         ("GMAIL.COM.", "everybody"),
         ("Outlook.com", "everybody"),
+        ("outlook.de", "everybody"),
+        ("hotmail.co.jp", "everybody"),
+        ("live.nl", "everybody"),
+        ("yahoo.com.br", "everybody"),
+        ("onmicrosoft.com", "everybody"),
+        ("firma.local", "reserved"),
+        ("firma.internal", "reserved"),
+        ("a.b.invalid", "reserved"),
+        ("firma.localhost", "reserved"),
+        ("firma.home.arpa", "reserved"),
+        ("abc.onion", "reserved"),
         ("127.0.0.1", "address"),
         ("[::1]", "domain"),
         ("2001:db8::1", "domain"),
@@ -191,6 +221,8 @@ fn addresses_and_roles() {
         "ann@127.0.0.1",
         "ann@*.example.com",
         "a\u{7}@example.com",
+        "a\u{200b}nn@example.com",
+        "\u{202e}ann@example.com",
         &long,
     ] {
         for (path, body) in [
@@ -285,6 +317,7 @@ fn single_sign_on_settings() {
         (json!([two]), "more than one"),
         (json!([EXPIRED]), "expired"),
         (json!([EXPIRED, EXPIRED]), "expired"),
+        (json!([VALID, format!("{VALID}\n\n")]), "twice"),
         (json!([VALID, VALID, VALID]), "two while they are exchanged"),
     ] {
         let answer = bad.send("PUT", &path, saml(certificates.clone()));
@@ -624,4 +657,43 @@ fn bodies_and_parameters() {
 fn operator_token(f: &Family) -> String {
     let line = f.server.welcome.lines().find(|line| line.contains("Operator:")).unwrap();
     line.split_whitespace().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_cursor_goes_on_only_with_the_list_that_gave_it() {
+    let f = Family::start();
+    for n in 0..4 {
+        for org in [&f.hq, &f.shop] {
+            f.operator.add(org, &format!("m{n}@guest.example"), "member");
+        }
+    }
+    let members = |org: &str, query: &str| format!("/organizations/{org}/members?limit=2{query}");
+    let page = f.operator.get(&members(&f.shop, "&state=active")).is(200).json();
+    let cursor = page["next_cursor"].as_str().unwrap().to_owned();
+    let on = format!("&cursor={cursor}");
+    // Of another size it is the same list.
+    let path = members(&f.shop, &format!("&state=active{on}")).replace("limit=2", "limit=3");
+    let rest = f.operator.get(&path).is(200).json();
+    let of = |page: &Value| -> Vec<String> {
+        let items = page["items"].as_array().unwrap().iter();
+        items.map(|member| member["email"].as_str().unwrap().to_owned()).collect()
+    };
+    let mut all = [of(&page), of(&rest)].concat();
+    all.sort();
+    assert_eq!(all, (0..4).map(|n| format!("m{n}@guest.example")).collect::<Vec<_>>());
+    // Another organization, another filter, another list, another letter.
+    let mut forged = cursor.clone().into_bytes();
+    forged[3] = if forged[3] == b'A' { b'B' } else { b'A' };
+    let forged = String::from_utf8(forged).unwrap();
+    for path in [
+        members(&f.hq, &format!("&state=active{on}")),
+        members(&f.shop, &on),
+        members(&f.shop, &format!("&state=suspended{on}")),
+        format!("/organizations/{}/teams?cursor={cursor}", f.shop),
+        format!("/organizations/{}/audit-events?cursor={cursor}", f.shop),
+        format!("/organizations?cursor={cursor}"),
+        members(&f.shop, &format!("&state=active&cursor={forged}")),
+    ] {
+        refuses(&f.operator.get(&path), 400, "invalid_cursor", "begin anew");
+    }
 }

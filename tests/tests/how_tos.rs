@@ -36,6 +36,8 @@ impl Stage {
         let (olga, berta) = (person("olga@example.com"), person("berta@berlin.example"));
         let hq = olga.organization("Example HQ", json!({}));
         let org = berta.organization(name, json!({}));
+        operator.upgrade(&hq);
+        operator.upgrade(&org);
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink(binary(), folder.path().join("scim-server")).unwrap();
         // What is downloaded from the identity provider's console.

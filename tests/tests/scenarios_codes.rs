@@ -206,6 +206,7 @@ fn scenario_05_a_code_expires_to_the_second_and_five_wrong_ones_cost_ten_minutes
     let person = |name: &str| {
         let (person, _) = operator.newcomer(&server, &format!("{name}@example.org"));
         let organization = person.organization(name, json!({}));
+        operator.upgrade(&organization);
         (person.by_token(&server), organization)
     };
     let ((berta, berlin), (wilma, wien), (gerda, graz)) =

@@ -301,9 +301,28 @@ fn scenario_22_a_group_is_a_team_until_the_organization_is_linked() {
     // Whoever people take out of the organization is in none of its teams.
     let ann = f.operator.account(&solo, "ann@solo.example");
     let crimson_at = format!("{at}/{}/members", crimson["id"].as_str().unwrap());
+    // One team only: the group that the team was is frozen, so people decide; and back again.
+    let other = |member: &str| f.operator.sources(&solo, member);
+    let frozen = other("ann@solo.example");
+    for _ in 0..2 {
+        f.operator.delete(&format!("{crimson_at}/{ann}")).is(204);
+        assert_eq!((in_team(&crimson), other("ann@solo.example")), (vec![], frozen.clone()));
+    }
+    f.operator.put(&format!("{crimson_at}/{ann}"), Value::Null).is(204);
+    assert_eq!(in_team(&crimson), ["ann@solo.example group"]);
+    f.operator.delete(&format!("{crimson_at}/{ann}")).is(204);
+    let told = f.operator.told(&solo, crimson["id"].as_str());
+    let told: Vec<&str> = told.iter().map(String::as_str).filter(|n| n.contains("user_")).collect();
+    assert_eq!(told, ["team.user_removed", "team.user_added", "team.user_removed"]);
+    // Unlinked, the directory's groups are what they were; only it takes somebody out.
+    let unlink = format!("/organizations/{solo}/unlink");
+    f.operator.post(&unlink, json!({"members": "remove"})).is(200);
+    assert_eq!(in_team(&crimson), ["ann@solo.example group"]);
     let refused = f.operator.delete(&format!("{crimson_at}/{ann}"));
     refused.problem(409, "team_managed_by_scim");
-    assert!(refused.text.contains("sleeps"), "{}", refused.text);
+    assert!(refused.text.contains("take the person out of the group there"), "{}", refused.text);
+    f.operator.link(&f.hq, &solo, Some("Crimson"));
+    assert_eq!(in_team(&crimson), ["ann@solo.example group"]);
     f.operator.put(&format!("{crimson_at}/{gus}"), Value::Null).is(204);
     assert_eq!(in_team(&crimson), ["ann@solo.example group", "gus@guest.org manual"]);
     f.operator.delete(&format!("{crimson_at}/{gus}")).is(204);

@@ -32,6 +32,16 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
     let (karl, _) = operator.newcomer(&server, "karl@elsewhere.example");
     let hq = olga.organization("Example HQ", json!({}));
     let berlin = berta.organization("Berlin", json!({}));
+    // What people make is plain: sharing single sign-on is for the operator to allow.
+    let refused =
+        olga.post(&format!("/organizations/{hq}/admin-organization"), json!({"name": "x"}));
+    refused.problem(403, "plan_required");
+    for organization in [&hq, &berlin] {
+        let shown = (if organization == &hq { &olga } else { &berta })
+            .get(&format!("/organizations/{organization}"));
+        assert_eq!(shown.is(200).json()["plan"], "other");
+        operator.upgrade(organization);
+    }
     for (person, organization) in [(&olga, &hq), (&berta, &berlin)] {
         let body = json!({"email": "karl@elsewhere.example"});
         person.post(&format!("/organizations/{organization}/members"), body).is(201);

@@ -104,7 +104,8 @@ fn scenario_02_withdraw_claim_verify_link_and_no_single_sign_on_in_between() {
     let refused = olga.post(&domains, domain.clone());
     refused.problem(409, "domain_claimed_elsewhere");
     assert!(!refused.text.contains("\"firma\"") && !refused.text.contains(&firma.id));
-    assert_eq!(route(), theirs);
+    assert_eq!(route(), ("sso".to_owned(), String::new()));
+    assert_eq!(dora.route("ann@firma.example"), theirs);
 
     // Withdrawn: sign-on by the domain is gone at once, people and access are as they were.
     let withdrawn = dora.delete(&firma.claimed("")).is(200).json();

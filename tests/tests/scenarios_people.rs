@@ -427,3 +427,20 @@ fn scenario_18_unlinking_brings_nobody_back_who_is_deactivated() {
         assert!(events.contains(&"membership.suspended".to_owned()), "{events:?}");
     }
 }
+
+#[test]
+fn deleting_a_linked_organization_tells_each_loss_once() {
+    let f = Family::start();
+    let ann = f.user("ann@example.com");
+    f.group("Sales", &[&ann]);
+    f.operator.add(&f.shop, "ann@example.com", "member");
+    f.set_active(&ann, json!(false));
+    let done = f.operator.delete(&format!("/organizations/{}", f.shop)).is(200).json();
+    let changes = done["effects"]["changes"].as_array().unwrap().iter();
+    let mut told: Vec<String> = changes
+        .map(|c| format!("{} {}", c["change"].as_str().unwrap(), c["source"].as_str().unwrap()))
+        .collect();
+    told.sort();
+    assert_eq!(told, ["grant_removed group", "grant_removed manual"]);
+    assert_eq!(done["effects"]["losses"], 2);
+}

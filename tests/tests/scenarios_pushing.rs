@@ -94,7 +94,7 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     let granted = find(&events, "membership.granted");
     assert_eq!(granted["actor"], "olga@hq.example");
     assert_eq!(granted["detail"]["group"], group);
-    assert_eq!(granted["detail"]["cause"], "scim_name.changed");
+    assert_eq!(granted["detail"]["cause"], "scim_name.set");
     assert_eq!(granted["detail"]["accounts"].as_array().unwrap().len(), 2);
     assert_eq!(events.len(), 2, "the linked organization learned more: {events:?}");
 
@@ -417,4 +417,29 @@ fn scenario_13_two_groups_are_two_organizations_and_the_last_one_left_leaves_an_
     idp.change_members(&second, &[&ann], &[]);
     assert_eq!(wilma.grants(&wien, "ann@example.com"), ["group Wien"]);
     assert_eq!(berta.grants(&berlin, "ann@example.com"), NOBODY);
+}
+
+#[test]
+fn scenario_10_what_cannot_be_seen_makes_no_other_name() {
+    let holding = Holding::new();
+    let idp = &holding.idp;
+    let (berta, berlin) = holding.linked("berlin");
+    let ann = idp.push_user("ann@example.com");
+    let group = idp.push_group("Ber\u{200b}lin\u{feff}", &[&ann]);
+    holding.name(&berlin, "Berlin");
+    assert_eq!(berta.grants(&berlin, "ann@example.com").len(), 1);
+    for twin in ["Berlin", "\u{2060}berlin", "Ber\u{ad}lin"] {
+        idp.post("/Groups", &Client::group(twin, &[])).refuses(409, "uniqueness");
+    }
+    idp.post("/Groups", &Client::group("\u{200b}\u{ad}", &[])).refuses(400, "invalidValue");
+    // Spelled anew it stays the same group.
+    let replace = json!([{"op": "replace", "path": "displayName", "value": "BERLIN"}]);
+    assert!(idp.patch(&format!("/Groups/{group}"), replace).status < 300);
+    assert_eq!(berta.grants(&berlin, "ann@example.com"), ["group BERLIN"]);
+    // A team is its group: neither takes a name that only looks different.
+    let (wilma, wien) = holding.unlinked("wien");
+    let path = format!("/organizations/{wien}");
+    holding.operator.patch(&path, json!({"scim_domains": "any"})).is(200);
+    wilma.provisioner(&holding.server, &wien).push_group("R\u{200b}ed", &[]);
+    wilma.post(&format!("{path}/teams"), json!({"name": "Red"})).problem(409, "team_exists");
 }

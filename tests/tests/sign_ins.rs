@@ -7,7 +7,7 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Answer, Family, Person, Say, oidc};
+use scim_tests::{Answer, Family, Person, Say, oidc, run};
 use serde_json::{Value, json};
 
 /// The effects of a dry run, which the real run has to repeat.
@@ -165,4 +165,30 @@ fn a_claim_tells_when_it_comes_to_count() {
     assert_eq!(olga.list(&domains)[0]["state"], "verified");
     let effects = plan_and_do(&olga, "DELETE", &format!("{domains}/{id}"), Value::Null);
     assert_eq!(counts(&effects).len(), 2);
+}
+
+#[test]
+fn the_command_line_tries_claims_and_settings_too() {
+    let f = Family::start();
+    f.user("ann@example.com");
+    let url = f.server.url();
+    let command = |arguments: &[&str]| {
+        let output = run(&[arguments, &["--database-url", &url]].concat());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, printed) = command(&["domain", "add", "--org", &f.hq, "more.example", "--dry-run"]);
+    assert_eq!((code, printed.as_str()), (Some(0), "Would change: +0 -0\n"));
+    let (code, printed) = command(&["domain", "add", "--org", &f.hq, "more.example"]);
+    assert!(code == Some(0) && printed.contains("scim-domain-verification="), "{printed}");
+    assert!(!printed.contains("effects"), "{printed}");
+
+    let file = f.server.folder().join("sso.json");
+    std::fs::write(&file, oidc().to_string()).unwrap();
+    let set = ["sso", "set", "--org", &f.hq, "--file", file.to_str().unwrap()];
+    let (code, printed) = command(&[&set[..], &["--dry-run"]].concat());
+    assert_eq!(code, Some(3), "{printed}");
+    assert!(printed.starts_with("Would change: +0 -0, 1 sign in in another way\n"), "{printed}");
+    f.operator.get(&format!("/organizations/{}/sso", f.hq)).problem(404, "not_found");
+    assert_eq!(command(&set).0, Some(0));
+    f.operator.get(&format!("/organizations/{}/sso", f.hq)).is(200);
 }

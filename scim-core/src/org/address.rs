@@ -43,15 +43,24 @@ impl DomainName {
     /// # Errors
     /// [`Refusal::DomainNotClaimable`] for public suffixes and for domains where everybody gets mail.
     pub fn check_claimable(&self) -> Result<()> {
+        let last = self.0.rsplit('.').next().unwrap_or_default();
+        if RESERVED.contains(&last) {
+            return Err(Refusal::DomainNotClaimable.because(format!(
+                "Names below .{last} are reserved for private or special use, and anybody's; claim a domain of \
+                 your own"
+            )));
+        }
         let domain = psl::domain_str(&self.0);
         if domain.is_none() {
             return Err(Refusal::DomainNotClaimable.because(format!(
                 "{self} is a public suffix, under which anybody registers names; claim a domain of your own"
             )));
         }
-        if PUBLIC_MAIL.binary_search(&self.as_str()).is_ok() {
+        let label = self.0.split('.').next().unwrap_or_default();
+        let brand = domain == Some(&self.0) && PUBLIC_BRANDS.contains(&label);
+        if brand || PUBLIC_MAIL.binary_search(&self.as_str()).is_ok() {
             return Err(Refusal::DomainNotClaimable.because(format!(
-                "{self} gives mail addresses to everybody; claim a domain of your own"
+                "{self} gives addresses to everybody; claim a domain of your own"
             )));
         }
         Ok(())
@@ -90,7 +99,8 @@ impl EmailAddress {
         };
         let text = text.trim();
         let (local, domain) = text.split_once('@').ok_or_else(refuse)?;
-        let odd = |c: char| c.is_whitespace() || c.is_control() || c == '@';
+        let odd =
+            |c: char| c.is_whitespace() || c.is_control() || c == '@' || text::is_invisible(c);
         if local.is_empty() || text.len() > 320 || local.contains(odd) || domain.contains(odd) {
             return Err(refuse());
         }
@@ -119,50 +129,119 @@ impl EmailAddress {
 }
 
 /// Where everybody gets an address, in order.
-const PUBLIC_MAIL: [&str; 43] = [
+const PUBLIC_MAIL: [&str; 88] = [
     "126.com",
     "163.com",
     "aim.com",
+    "alice.it",
     "aol.com",
+    "att.net",
+    "bk.ru",
     "bluewin.ch",
+    "btinternet.com",
     "comcast.net",
+    "daum.net",
     "fastmail.com",
+    "fastmail.fm",
+    "foxmail.com",
     "free.fr",
-    "gmail.com",
-    "gmx.ch",
-    "gmx.com",
-    "gmx.de",
-    "gmx.net",
-    "googlemail.com",
+    "freenet.de",
+    "hanmail.net",
     "hey.com",
-    "hotmail.co.uk",
-    "hotmail.com",
-    "hotmail.fr",
+    "hushmail.com",
     "icloud.com",
     "inbox.com",
+    "inbox.ru",
+    "interia.pl",
     "laposte.net",
     "libero.it",
+    "list.ru",
+    "live.at",
+    "live.be",
+    "live.ca",
+    "live.co.uk",
     "live.com",
+    "live.com.au",
+    "live.de",
+    "live.dk",
+    "live.fr",
+    "live.ie",
+    "live.it",
+    "live.jp",
+    "live.nl",
+    "live.no",
+    "live.se",
     "mac.com",
     "mail.com",
+    "mail.onmicrosoft.com",
     "mail.ru",
+    "mailbox.org",
     "me.com",
     "msn.com",
     "naver.com",
+    "noreply.github.com",
+    "o2.pl",
+    "onet.pl",
+    "onmicrosoft.com",
+    "onmicrosoft.de",
+    "onmicrosoft.us",
     "orange.fr",
-    "outlook.com",
+    "partner.onmschina.cn",
+    "passport.com",
     "pm.me",
+    "posteo.de",
+    "posteo.net",
+    "privaterelay.appleid.com",
     "proton.me",
     "protonmail.com",
     "qq.com",
+    "rambler.ru",
+    "rocketmail.com",
+    "sbcglobal.net",
+    "seznam.cz",
+    "sfr.fr",
+    "sina.com",
+    "sky.com",
     "t-online.de",
+    "tiscali.it",
+    "tuta.com",
+    "tuta.io",
+    "tutamail.com",
     "tutanota.com",
+    "users.noreply.github.com",
+    "verizon.net",
+    "virgilio.it",
+    "wanadoo.fr",
     "web.de",
-    "yahoo.co.jp",
-    "yahoo.co.uk",
-    "yahoo.com",
-    "yandex.ru",
+    "wp.pl",
+    "yeah.net",
+    "ymail.com",
     "zoho.com",
+    "zohomail.com",
+];
+
+/// The same below any public suffix: `outlook.de`, `yahoo.co.jp`.
+const PUBLIC_BRANDS: [&str; 7] =
+    ["gmail", "gmx", "googlemail", "hotmail", "outlook", "yahoo", "yandex"];
+
+/// Last labels that no registry sells names below: special use (RFC 6761, 6762, 7686, 8375, 9476, ICANN's
+/// `internal`), and what is not delegated because private networks use it (RFC 6762, appendix G). `example`
+/// and `test` are theirs who try things out.
+const RESERVED: [&str; 14] = [
+    "alt",
+    "arpa",
+    "corp",
+    "home",
+    "internal",
+    "intranet",
+    "invalid",
+    "lan",
+    "local",
+    "localdomain",
+    "localhost",
+    "mail",
+    "onion",
+    "private",
 ];
 
 #[cfg(test)]
@@ -181,6 +260,9 @@ mod tests {
             ("bücher.example", "xn--bcher-kva.example"),
             ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
             ("eu.example.co.uk", "eu.example.co.uk"),
+            ("contoso.onmicrosoft.com", "contoso.onmicrosoft.com"),
+            ("outlook.example.com", "outlook.example.com"),
+            ("example.test", "example.test"),
         ] {
             let domain = DomainName::parse(text).unwrap();
             assert_eq!(domain.as_str(), name);
@@ -207,6 +289,13 @@ mod tests {
             "example.com/x",
             "http://example.com",
             "_x.example.com",
+            "outlook.de",
+            "yahoo.co.jp",
+            "onmicrosoft.com",
+            "foo.local",
+            "foo.internal",
+            "foo.invalid",
+            "foo.localhost",
         ] {
             let error = DomainName::parse(bad).and_then(|d| d.check_claimable()).unwrap_err();
             assert_eq!(error.code(), Some("domain_not_claimable"), "{bad}");

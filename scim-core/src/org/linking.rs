@@ -1,6 +1,6 @@
 //! Linking codes, linking and unlinking, SCIM Names.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
     Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
-    Plan, Records, Refusal, Role, ScimName, Source, What, people, tell,
+    Plan, Records, Refusal, Role, ScimName, Source, What, people, teams, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -110,6 +110,8 @@ pub fn delete<R: Records>(
         Some(_) => unlink(tx, organization, Members::Remove, cause)?,
         None => Vec::new(),
     };
+    // What began to rest by that goes too, which is told below.
+    movements.retain(|movement| movement.what != What::Suspended);
     let organization = &self::organization(tx, org)?;
     let mut after = None;
     loop {
@@ -383,6 +385,7 @@ pub fn unlink<R: Records>(
     let before = link.scim_name.as_ref().map(ScimName::as_str);
     tx.put_organization(&Organization { link: None, ..organization.clone() })?;
     movements.extend(settle(tx, org, |account| leavers.contains(account), cause.now)?);
+    teams::awake(tx, org, cause)?;
     let how = match members {
         Members::Keep => "keep",
         Members::Remove => "remove",
@@ -475,6 +478,7 @@ pub fn set_scim_names<R: Records>(
         tx.put_organization(&renamed(organization, None))?;
     }
     let (mut after, mut movements) = (Vec::new(), Vec::new());
+    let mut causes: BTreeMap<Tenant, &str> = BTreeMap::new();
     for ((organization, group), (_, name)) in before.iter().zip(names) {
         if let Some(name) = name
             && let Some(other) = tx.linked_by_name(&admin.id, name.key())?
@@ -498,6 +502,7 @@ pub fn set_scim_names<R: Records>(
                 "before": old.map(ScimName::as_str),
                 "after": name.as_ref().map(ScimName::as_str),
             });
+            causes.insert(organization.id.clone(), event);
             for org in [&admin.id, &organization.id] {
                 cause.tell(tx, org, event, &target(&organization.id)?, detail.clone())?;
             }
@@ -510,7 +515,10 @@ pub fn set_scim_names<R: Records>(
         after.push(new);
     }
     settle_all(tx, &mut movements, false, cause.now)?;
-    tell(tx, cause, "scim_name.changed", &movements)?;
+    for (org, event) in causes {
+        let own: Vec<Movement> = movements.iter().filter(|m| m.org == org).cloned().collect();
+        tell(tx, cause, event, &own)?;
+    }
     Ok((after, movements))
 }
 

@@ -1,6 +1,6 @@
 //! Who is a member of an organization, and why; and what people do about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -128,6 +128,49 @@ pub fn matching_group<R: Records>(tx: &mut R, organization: &Organization) -> Re
     let Some(link) = &organization.link else { return Ok(None) };
     let Some(name) = &link.scim_name else { return Ok(None) };
     tx.within(&link.admin, |tx| tx.group_named(name.key()))
+}
+
+/// By which groups a person is in the group that gives membership of a linked organization: from one that
+/// lists the person to that one, by a shortest way. Empty if the person isn't in it.
+///
+/// # Errors
+/// From the storage.
+pub fn way_through<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    account: &Id,
+    group: &Id,
+) -> Result<Vec<Id>> {
+    let governing = organization.governed_by().clone();
+    let bindings = tx.bindings_of(account)?;
+    let Some(binding) = bindings.into_iter().find(|b| b.org == governing) else {
+        return Ok(Vec::new());
+    };
+    tx.within(&governing, |tx| {
+        let tree = groups_below(tx, group)?;
+        // Upwards level by level: what is reached first is reached by a shortest way.
+        let mut from: BTreeMap<Id, Option<Id>> = BTreeMap::new();
+        let mut level = vec![binding.user];
+        while !level.is_empty() && !from.contains_key(group) {
+            let mut next = Vec::new();
+            for m in tx.groups_of(&level)? {
+                if m.direct && tree.contains(&m.group) && !from.contains_key(&m.group) {
+                    let below = from.contains_key(&m.member).then_some(m.member);
+                    from.insert(m.group.clone(), below);
+                    next.push(m.group);
+                }
+            }
+            level = next;
+        }
+        let mut way = Vec::new();
+        let mut at = from.contains_key(group).then(|| group.clone());
+        while let Some(group) = at {
+            at = from.get(&group).cloned().flatten();
+            way.push(group);
+        }
+        way.reverse();
+        Ok(way)
+    })
 }
 
 /// The organizations that a person is a member of.
@@ -424,7 +467,7 @@ pub fn remove<R: Records>(
         movements.push(Movement { org, account, source: Source::Manual, what });
     }
     for team in tx.teams(org)? {
-        tx.set_team_member(org, &team.id, account, false)?;
+        tx.set_team_member(org, &team.id, account, None)?;
     }
     tell(tx, cause, "member.removed", &movements)?;
     let detail = json!({"before": {"role": role.to_string()}});

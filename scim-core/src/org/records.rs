@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Role, Source,
-    SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Role,
+    Source, SsoSettings, Team,
 };
 use crate::error::Result;
 use crate::resource::Id;
@@ -133,14 +133,14 @@ pub trait Records: Transaction + Sized {
     fn put_team(&mut self, team: &Team) -> Result<()>;
     /// Removes a team with its members.
     fn remove_team(&mut self, org: &Tenant, id: &Id) -> Result<()>;
-    /// The members that people put into a team.
-    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<Id>>;
-    /// Puts a person into a team, or takes one out; tells whether that changed anything.
+    /// What people said of who is in a team, in the order of the accounts.
+    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<(Id, Place)>>;
+    /// Stores what people say of somebody and a team; without a place, forgets it.
     fn set_team_member(
         &mut self,
         org: &Tenant,
         team: &Id,
         account: &Id,
-        member: bool,
-    ) -> Result<bool>;
+        place: Option<Place>,
+    ) -> Result<()>;
 }

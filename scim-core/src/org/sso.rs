@@ -1,5 +1,7 @@
 //! [`SsoSettings`]: how people of an organization sign in.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -109,6 +111,12 @@ impl SsoSettings {
                 if saml.certificates.iter().all(|c| now >= c.not_after) {
                     return Err(Refusal::InvalidCertificate.because(
                         "The certificate has expired; get a current one from the identity provider",
+                    ));
+                }
+                let mut known = BTreeSet::new();
+                if !saml.certificates.iter().all(|c| known.insert(&c.fingerprint)) {
+                    return Err(Refusal::InvalidCertificate.because(
+                        "The same certificate is given twice; give it once, or the one that follows it too",
                     ));
                 }
                 Ok(())

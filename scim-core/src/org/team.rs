@@ -24,3 +24,13 @@ pub struct Team {
     /// When it was made.
     pub created: Timestamp,
 }
+
+/// What people said of somebody and a team.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Put in by hand.
+    PutIn,
+    /// Taken out, although the group that the team is has the person: while the group is frozen because its
+    /// organization is linked.
+    TakenOut,
+}

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::people::{membership, new_id};
-use super::{Cause, Organization, Records, Refusal, Team, group_key, plain_name};
+use super::{Binding, Cause, Organization, Place, Records, Refusal, Team, group_key, plain_name};
 use crate::error::{Error, Result};
 use crate::resource::Id;
 use crate::store::Tenant;
@@ -117,11 +117,12 @@ pub fn delete<R: Records>(
     tell(tx, team, "team.deleted", cause)
 }
 
-/// Puts a member of the organization into a team, or takes one out that was put in by hand.
+/// Puts a member of the organization into a team, or takes one out: who was put in by hand, and, while the
+/// organization is linked, whom the frozen group has, until it is unlinked.
 ///
 /// # Errors
 /// [`crate::Kind::NotFound`] for who isn't a member of the organization; [`Refusal::TeamManagedByScim`]
-/// to take out somebody whom the group has.
+/// to take out somebody whom the group of a live directory has.
 pub fn set_member<R: Records>(
     tx: &mut R,
     organization: &Organization,
@@ -136,19 +137,51 @@ pub fn set_member<R: Records>(
         )
         .with_code("not_a_member"));
     }
-    let changed = tx.set_team_member(&team.org, &team.id, account, member)?;
-    if !changed && !member && is_member_by_group(tx, team, account)? {
-        return Err(Refusal::TeamManagedByScim.because(if organization.is_linked() {
-            "A group of the organization's own directory, which sleeps while it is linked, has this \
-             person; remove the person from the organization, or unlink it and change the group"
-        } else {
-            "The identity provider's group has this person; take the person out of the group there"
-        }));
+    let said = tx.team_members(&team.org, &team.id)?;
+    let before = said.into_iter().find(|(id, _)| id == account).map(|(_, place)| place);
+    let by_group = is_member_by_group(tx, team, account)?;
+    let after = match (member, by_group) {
+        (true, true) if before == Some(Place::TakenOut) => None,
+        (true, _) => Some(Place::PutIn),
+        (false, true) if organization.is_linked() => Some(Place::TakenOut),
+        (false, true) if before.is_none() => {
+            return Err(Refusal::TeamManagedByScim.because(
+                "The identity provider's group has this person; take the person out of the group there",
+            ));
+        }
+        (false, _) => None,
+    };
+    if after != before {
+        tx.set_team_member(&team.org, &team.id, account, after)?;
+        tell_member(tx, team, account, member, cause)?;
     }
-    if changed {
-        let event = if member { "team.user_added" } else { "team.user_removed" };
-        let detail = json!({"account": account.as_str(), "name": team.name});
-        cause.tell(tx, &team.org, event, &team.id, detail)?;
+    Ok(())
+}
+
+fn tell_member<R: Records>(
+    tx: &mut R,
+    team: &Team,
+    account: &Id,
+    member: bool,
+    cause: &Cause<'_>,
+) -> Result<()> {
+    let event = if member { "team.user_added" } else { "team.user_removed" };
+    let detail = json!({"account": account.as_str(), "name": team.name});
+    cause.tell(tx, &team.org, event, &team.id, detail)
+}
+
+/// The organization's directory is awake again: its teams are its groups as they are, and nobody is taken out
+/// of one any more.
+pub(super) fn awake<R: Records>(tx: &mut R, org: &Tenant, cause: &Cause<'_>) -> Result<()> {
+    for team in tx.teams(org)?.into_iter().filter(|team| team.group.is_some()) {
+        for (account, place) in tx.team_members(org, &team.id)? {
+            if place == Place::TakenOut {
+                tx.set_team_member(org, &team.id, &account, None)?;
+                if is_member_by_group(tx, &team, &account)? {
+                    tell_member(tx, &team, &account, true, cause)?;
+                }
+            }
+        }
     }
     Ok(())
 }
@@ -156,7 +189,8 @@ pub fn set_member<R: Records>(
 /// Whether the group that a team is has a person.
 fn is_member_by_group<R: Records>(tx: &mut R, team: &Team, account: &Id) -> Result<bool> {
     let Some(group) = &team.group else { return Ok(false) };
-    for binding in tx.bindings_of(account)?.into_iter().filter(|b| b.org == team.org) {
+    let own = |binding: &Binding| binding.org == team.org && !binding.detached;
+    for binding in tx.bindings_of(account)?.into_iter().filter(own) {
         let user = std::slice::from_ref(&binding.user);
         let groups = tx.within(&team.org, |tx| tx.groups_of(user))?;
         if groups.iter().any(|m| m.group == *group) {
@@ -171,11 +205,12 @@ fn is_member_by_group<R: Records>(tx: &mut R, team: &Team, account: &Id) -> Resu
 /// # Errors
 /// From the storage.
 pub fn members<R: Records>(tx: &mut R, team: &Team) -> Result<Vec<(Id, &'static str)>> {
-    let by_hand = tx.team_members(&team.org, &team.id)?;
-    let mut all: Vec<(Id, &'static str)> = by_hand.into_iter().map(|id| (id, "manual")).collect();
+    let said = tx.team_members(&team.org, &team.id)?;
+    let by_hand = said.iter().filter(|(_, place)| *place == Place::PutIn);
+    let mut all: Vec<(Id, &'static str)> = by_hand.map(|(id, _)| (id.clone(), "manual")).collect();
     if let Some(group) = &team.group {
         let bindings = tx.within(&team.org, |tx| super::people::accounts_below(tx, group))?;
-        let known: BTreeSet<Id> = all.iter().map(|(id, _)| id.clone()).collect();
+        let known: BTreeSet<Id> = said.into_iter().map(|(id, _)| id).collect();
         // Whom people took out of the organization while its directory sleeps is in none of its teams.
         let others = bindings
             .into_iter()

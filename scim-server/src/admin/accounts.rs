@@ -96,7 +96,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let next =
         (found.len() == limit).then(|| found.last().map(|a| a.id.as_str().to_owned())).flatten();
     let views = found.iter().map(|a| view(call, a)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 /// The account in the path: `me` is the caller's.

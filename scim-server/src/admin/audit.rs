@@ -1,15 +1,19 @@
 //! The audit log, and why somebody is in an organization.
 
 use scim_core::event::Event;
-use scim_core::org::{Grant, Organization, Records as _, Source, people};
+use scim_core::org::people::{self, Membership};
+use scim_core::org::{Grant, Organization, Records as _, Source};
 use scim_core::resource::Id;
+use scim_core::store::Transaction as _;
 use scim_core::{Error, Kind, Result};
 use serde_json::{Value, json};
 
 use super::call::{Call, Reply, time};
 use super::endpoint::bad;
 use super::members::{email, grant_view};
-use super::views::{AuditEvent, AuditExportView, Explanation, NewAuditExport, Reason};
+use super::views::{
+    AuditEvent, AuditExportView, Explanation, GroupOnTheWay, NewAuditExport, Reason,
+};
 use crate::store::EventFilter;
 
 fn view(call: &mut Call<'_, '_>, organization: &Organization, event: Event) -> Result<AuditEvent> {
@@ -45,7 +49,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         .into_iter()
         .map(|event| view(call, &organization, event))
         .collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 /// Tells, in the log itself, that it is exported: how, and by whom.
@@ -92,7 +96,7 @@ pub(super) fn explain(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let mut reasons = Vec::new();
     for grant in &membership.grants {
-        reasons.push(reason(call, &organization, &membership.account, grant)?);
+        reasons.push(reason(call, &organization, &membership, grant)?);
     }
     let state = if membership.is_active() { "active" } else { "suspended" };
     let why: Vec<&str> = reasons.iter().map(|reason| reason.summary.as_str()).collect();
@@ -120,11 +124,15 @@ fn unproven(call: &mut Call<'_, '_>, organization: &Organization, key: &str) -> 
 fn reason(
     call: &mut Call<'_, '_>,
     organization: &Organization,
-    account: &Id,
+    membership: &Membership,
     grant: &Grant,
 ) -> Result<Reason> {
+    let (account, org) = (&membership.account, &organization.id);
     let view = grant_view(call, organization, grant)?;
-    let event = call.tx.granting_event(&organization.id, account, grant.source.word())?;
+    let source = grant.source.word();
+    let event = call.tx.event_of_grant("membership.granted", org, account, source)?;
+    let through = way_through(call, organization, account, grant)?;
+    let suspended_because = why_suspended(call, organization, membership, grant)?;
     let by = match &event {
         None => None,
         Some(event) => Some(call.actor_label(&event.actor)?),
@@ -133,8 +141,14 @@ fn reason(
     let what = match &grant.source {
         Source::Group(_) => {
             let name = view.group_name.clone().unwrap_or_default();
+            let inner: Vec<String> =
+                through.iter().rev().skip(1).map(|group| format!("\"{}\"", group.name)).collect();
+            let inner = match inner.as_slice() {
+                [] => String::new(),
+                groups => format!(" through {} in it", groups.join(" and, in that, ")),
+            };
             format!(
-                "the group \"{name}\" of the identity provider has the person, and its name is the organization's SCIM Name"
+                "the group \"{name}\" of the identity provider has the person{inner}, and its name is the organization's SCIM Name"
             )
         }
         Source::Directory => "the organization's directory has the person".to_owned(),
@@ -148,12 +162,70 @@ fn reason(
         Source::OwnerProtected => "kept because nobody else owned the organization".to_owned(),
     };
     let cause = event.as_ref().and_then(|e| e.detail.get("cause")).and_then(Value::as_str);
+    let rests = suspended_because.as_deref().map(|why| format!(", suspended: {why}"));
     Ok(Reason {
-        summary: format!("{what}{whose}"),
+        summary: format!("{what}{whose}{}", rests.unwrap_or_default()),
         grant: view,
+        through,
+        suspended_because,
         by,
         cause: cause.map(str::to_owned),
         request_id: event.as_ref().map(|event| event.request_id.clone()),
         at: event.map(|event| time(event.at)),
     })
+}
+
+/// The groups on the way from a person to the group that gives a grant.
+fn way_through(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    account: &Id,
+    grant: &Grant,
+) -> Result<Vec<GroupOnTheWay>> {
+    let Source::Group(group) = &grant.source else { return Ok(Vec::new()) };
+    let way = people::way_through(call.tx, organization, account, group)?;
+    let known = call.tx.within(organization.governed_by(), |tx| tx.identify(&way))?;
+    let name = |id: &Id| {
+        let found = known.iter().find(|known| known.id == *id);
+        found.and_then(|known| known.label.clone()).unwrap_or_default()
+    };
+    Ok(way.iter().map(|id| GroupOnTheWay { id: id.as_str().to_owned(), name: name(id) }).collect())
+}
+
+/// Why a grant counts for nothing now.
+fn why_suspended(
+    call: &mut Call<'_, '_>,
+    organization: &Organization,
+    membership: &Membership,
+    grant: &Grant,
+) -> Result<Option<String>> {
+    let derived = matches!(grant.source, Source::Group(_) | Source::Directory);
+    if membership.inactive || (derived && grant.suspended) {
+        let whose = if organization.is_linked() && grant.source != Source::Directory {
+            "the Admin Organization's directory"
+        } else {
+            "the organization's directory"
+        };
+        return Ok(Some(format!("{whose} says that the person is inactive")));
+    }
+    if !grant.suspended {
+        return Ok(None);
+    }
+    let (org, account, source) = (&organization.id, &membership.account, grant.source.word());
+    let mut latest: Option<Event> = None;
+    let names =
+        ["membership.suspended", "membership.granted", "membership.removal_blocked_last_owner"];
+    for name in names {
+        let event = call.tx.event_of_grant(name, org, account, source)?;
+        latest = latest.into_iter().chain(event).max_by(|a, b| a.id.cmp(&b.id));
+    }
+    let cause = latest.as_ref().and_then(|e| e.detail.get("cause")).and_then(Value::as_str);
+    let why = match cause {
+        Some("scim_user.deleted") => "the person was deleted from the directory",
+        Some("organization.unlinked") => {
+            "the person was inactive when the organization was unlinked"
+        }
+        _ => "the person left the directory",
+    };
+    Ok(Some(format!("{why}; an administrator can add the person again")))
 }

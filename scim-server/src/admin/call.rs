@@ -25,7 +25,7 @@ use crate::store::DieselTransaction;
 const PAGE: usize = 50;
 const MOST: usize = 200;
 /// Members looked at to tell who signs in another way.
-const LOOKED_AT: usize = 5_000;
+const LOOKED_AT: usize = 2_000;
 
 /// A request, before its transaction.
 #[derive(Clone, Copy)]
@@ -86,6 +86,8 @@ pub(super) struct Call<'c, 't> {
     pub(super) movements: Vec<Movement>,
     /// People whom effects count and don't name.
     pub(super) unnamed: BTreeSet<Id>,
+    /// Somebody of whom effects tell no more than the address as it was typed.
+    pub(super) unknown: Option<(Id, String)>,
     /// How members got in before what changes that, and whether there are more than those looked at.
     pub(super) entrants: (Vec<Entrant>, bool),
 }
@@ -111,6 +113,7 @@ impl<'c, 't> Call<'c, 't> {
             organization: None,
             movements: Vec::new(),
             unnamed: BTreeSet::new(),
+            unknown: None,
             entrants: (Vec::new(), false),
         }
     }
@@ -201,15 +204,55 @@ impl<'c, 't> Call<'c, 't> {
         }
     }
 
-    /// Where a list goes on.
+    /// Where a list goes on: a cursor of this very list, with the same filters.
     pub(super) fn cursor<T: DeserializeOwned>(&self) -> Result<Option<T>> {
         let Some(text) = self.query.get("cursor") else { return Ok(None) };
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-        let cursor = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let wrong = || {
-            bad("invalid_cursor", "The cursor is none that this list gave; send its next_cursor, or none to begin anew".into())
+            let detail = "The cursor is none that this list gave; send its next_cursor with the same filters, \
+                          or none to begin anew";
+            bad("invalid_cursor", detail.into())
         };
-        cursor.map(Some).ok_or_else(wrong)
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+        let Some((place, seal)) =
+            bytes.and_then(|b| serde_json::from_slice::<(String, String)>(&b).ok())
+        else {
+            return Err(wrong());
+        };
+        if seal != self.cursor_seal(&place)? {
+            return Err(wrong());
+        }
+        serde_json::from_str(&place).map(Some).map_err(|_| wrong())
+    }
+
+    /// What binds a place to the list that it is a place of. Keyed: nobody makes one up.
+    fn cursor_seal(&self, place: &str) -> Result<String> {
+        let mut parts = vec!["cursor", self.request.path.trim_matches('/'), place];
+        for (name, value) in
+            self.query.iter().filter(|(n, _)| !matches!(n.as_str(), "cursor" | "limit"))
+        {
+            parts.extend([name.as_str(), value.as_str()]);
+        }
+        let mut seal = self.api.keyed(&parts)?;
+        seal.truncate(32);
+        Ok(seal)
+    }
+
+    /// A page of a list, and where the next begins.
+    pub(super) fn page<T: Serialize, C: Serialize>(
+        &self,
+        items: &[T],
+        next: Option<C>,
+    ) -> Result<Reply> {
+        let cursor = match next {
+            None => None,
+            Some(next) => {
+                let place = serde_json::to_string(&next).map_err(Error::internal)?;
+                let seal = self.cursor_seal(&place)?;
+                let bytes = serde_json::to_vec(&(place, seal)).map_err(Error::internal)?;
+                Some(URL_SAFE_NO_PAD.encode(bytes))
+            }
+        };
+        Reply::ok(&json!({"items": items, "next_cursor": cursor}))
     }
 
     pub(super) fn filter(&self, name: &str) -> Option<&'c str> {
@@ -271,19 +314,9 @@ impl Reply {
         Self { status: 204, body: Value::Null, secret: None }
     }
 
-    pub(super) fn page<T: Serialize, C: Serialize>(items: &[T], next: Option<C>) -> Result<Self> {
-        let cursor = match next {
-            None => None,
-            Some(next) => {
-                Some(URL_SAFE_NO_PAD.encode(serde_json::to_vec(&next).map_err(Error::internal)?))
-            }
-        };
-        Self::ok(&json!({"items": items, "next_cursor": cursor}))
-    }
-
     /// All of a short list.
     pub(super) fn list<T: Serialize>(items: &[T]) -> Result<Self> {
-        Self::page(items, None::<()>)
+        Self::ok(&json!({"items": items, "next_cursor": null}))
     }
 
     pub(super) fn once(self, secret: &'static str) -> Self {

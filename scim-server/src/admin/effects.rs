@@ -21,6 +21,8 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
     let losses = [What::GrantRemoved, What::Suspended];
     let gained = movements.iter().filter(|m| is(&m.what, &gains)).count();
     let lost = movements.iter().filter(|m| is(&m.what, &losses)).count();
+    let (people_gaining, people_losing) =
+        people(&movements, |m| (is(&m.what, &gains), is(&m.what, &losses)));
     let unnamed = std::mem::take(&mut call.unnamed);
     let named: Vec<&Movement> =
         movements.iter().filter(|m| !unnamed.contains(&m.account)).collect();
@@ -34,11 +36,26 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
     Ok(json!({
         "gains": gained,
         "losses": lost,
+        "people_gaining": people_gaining,
+        "people_losing": people_losing,
         "changes": changes,
         "sign_ins": sign_ins,
         "unnamed": hidden,
         "truncated": more || shown > NAMED,
     }))
+}
+
+/// How many people gain something in an organization and lose nothing there, and how many the other way
+/// round. Whoever has one grant in the place of another is neither.
+fn people(movements: &[Movement], sides: impl Fn(&Movement) -> (bool, bool)) -> (usize, usize) {
+    let mut all: BTreeMap<(&Tenant, &Id), (bool, bool)> = BTreeMap::new();
+    for movement in movements {
+        let (gains, loses) = sides(movement);
+        let both = all.entry((&movement.org, &movement.account)).or_default();
+        *both = (both.0 || gains, both.1 || loses);
+    }
+    let count = |wanted: (bool, bool)| all.values().filter(|sides| **sides == wanted).count();
+    (count((true, false)), count((false, true)))
 }
 
 /// Who gets into an organization in another way than before: how many, by organization and way; and each,
@@ -112,7 +129,13 @@ fn change(
     movement: &Movement,
     members: &BTreeSet<(Tenant, Id)>,
 ) -> Result<Value> {
-    let email = call.tx.account(&movement.account)?.and_then(|account| account.email);
+    let (account, email) = match &call.unknown {
+        Some((unknown, typed)) if *unknown == movement.account => (None, Some(typed.clone())),
+        _ => {
+            let email = call.tx.account(&movement.account)?.and_then(|account| account.email);
+            (Some(movement.account.as_str()), email)
+        }
+    };
     let word = match movement.what {
         What::Granted | What::GrantedSuspended => "granted",
         What::GrantRemoved => "grant_removed",
@@ -123,7 +146,7 @@ fn change(
     };
     let mut change = json!({
         "organization": movement.org.as_str(),
-        "account": movement.account.as_str(),
+        "account": account,
         "email": email,
         "change": word,
         "source": movement.source.word(),

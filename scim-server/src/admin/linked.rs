@@ -138,7 +138,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let next =
         (linked.len() == limit).then(|| linked.last().map(|o| o.id.as_str().to_owned())).flatten();
     let views = linked.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Call, Reply, not_found, time};
 use super::endpoint::bad;
+use super::person::Person;
 use super::views::{GrantView, MemberView, NewMember, OwnerRecovery, RoleChange};
 
 /// Pages looked at for one page of a filtered list.
@@ -60,14 +61,25 @@ pub(super) fn grant_view(
 fn view(call: &mut Call<'_, '_>, o: &Organization, m: &Membership) -> Result<MemberView> {
     let account = call.tx.account(&m.account)?;
     let grants = m.grants.iter().map(|grant| grant_view(call, o, grant)).collect::<Result<_>>()?;
+    let name = account.as_ref().and_then(|account| account.name.clone());
+    let name = if knows_name(call, o, &m.account)? { name } else { None };
     Ok(MemberView {
         account: m.account.as_str().to_owned(),
         email: account.as_ref().and_then(|account| account.email.clone()),
-        name: account.and_then(|account| account.name),
+        name,
         role: m.role.to_string(),
         state: if m.is_active() { "active" } else { "suspended" }.to_owned(),
         grants,
     })
+}
+
+/// Whether the caller may see how a member is called: an address that somebody typed is no reason for that.
+fn knows_name(call: &mut Call<'_, '_>, o: &Organization, account: &Id) -> Result<bool> {
+    if *call.person == Person::Operator || call.person.account() == Some(account) {
+        return Ok(true);
+    }
+    let bindings = call.tx.bindings_of(account)?;
+    Ok(bindings.iter().any(|binding| binding.org == o.id || binding.org == *o.governed_by()))
 }
 
 /// Where a list of members goes on, as a cursor says it.
@@ -128,7 +140,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         }
     }
     let views = found.iter().map(|m| view(call, &organization, m)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, after.as_ref().map(Place::of))
+    call.page(&views, after.as_ref().map(Place::of))
 }
 
 fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {
@@ -176,6 +188,10 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
     let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
     // What somebody is counts too, unless it rests: who comes back has the role that is given now.
     let before = people::membership(call.tx, &organization.id, &account)?;
+    if before.is_none() && call.is_dry_run() && *call.person != Person::Operator {
+        // Whether there is an account with this address is not for the caller to know.
+        call.unknown = Some((account.clone(), address.as_str().to_owned()));
+    }
     let before = before.filter(Membership::is_active).map_or(Role::Member, |m| m.role);
     require_authority(call, &organization, &[before, role])?;
     let how = (Source::Manual, role);

@@ -70,7 +70,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let next =
         (found.len() == limit).then(|| found.last().map(|o| o.id.as_str().to_owned())).flatten();
     let views = found.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 /// The organizations that somebody sees: those where the person is an active member; Admin Organizations
@@ -98,7 +98,9 @@ fn own(
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewOrganization = call.input()?;
     let kind = new.kind.as_deref().map_or(Ok(OrgKind::Regular), |text| word("kind", text))?;
-    let plan = new.plan.as_deref().map_or(Ok(Plan::Enterprise), |text| word("plan", text))?;
+    // What people make is plain until the operator says what was bought.
+    let plain = if call.person.account().is_some() { Plan::Other } else { Plan::Enterprise };
+    let plan = new.plan.as_deref().map_or(Ok(plain), |text| word("plan", text))?;
     let domains = new.scim_domains.as_deref();
     let domains = domains.map_or(Ok(DomainPolicy::Claimed), |text| word("scim_domains", text))?;
     if new.plan.is_some() || kind == OrgKind::Admin || domains == DomainPolicy::Any {

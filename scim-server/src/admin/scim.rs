@@ -103,5 +103,5 @@ pub(super) fn list_groups(call: &mut Call<'_, '_>) -> Result<Reply> {
         .collect();
     let next =
         (groups.len() == limit).then(|| groups.last().map(|g| g.id.as_str().to_owned())).flatten();
-    Reply::page(&views, next)
+    call.page(&views, next)
 }

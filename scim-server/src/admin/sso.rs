@@ -2,9 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use scim_core::org::{
-    Certificate, Oidc, Organization, Provider, Records as _, Refusal, Route, Saml, SsoSettings,
-    claims,
+    Certificate, Oidc, Organization, Provider, Records as _, Refusal, Role, Route, Saml,
+    SsoSettings, claims, people,
 };
+use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 use sha2::{Digest as _, Sha256};
 use x509_parser::pem::Pem;
@@ -12,6 +13,7 @@ use x509_parser::pem::Pem;
 use super::call::{Call, Reply, time};
 use super::endpoint::bad;
 use super::members::email;
+use super::person::Person;
 use super::views::{
     CertificateView, EffectiveSsoView, ServiceProviderView, SsoChange, SsoRouteView, SsoSummary,
     SsoView,
@@ -200,15 +202,36 @@ pub(super) fn resolve(call: &mut Call<'_, '_>) -> Result<Reply> {
     let address = call.filter("email").ok_or_else(|| {
         bad("invalid_parameter", "Say whose sign-in: ?email=ann@example.com".into())
     })?;
-    let route = claims::resolve(call.tx, &email(address)?)?;
-    Reply::ok(&match route {
-        Route::Password => {
-            SsoRouteView { method: "password".into(), organization: None, sso: None }
-        }
-        Route::Sso { org, settings } => SsoRouteView {
-            method: "sso".into(),
-            organization: Some(org.as_str().to_owned()),
-            sso: Some(summary(&settings)),
-        },
+    let Route::Sso { org, settings } = claims::resolve(call.tx, &email(address)?)? else {
+        return Reply::ok(&SsoRouteView { method: "password".into(), ..SsoRouteView::default() });
+    };
+    let (protocol, start) = match &settings.provider {
+        Provider::Saml(saml) => ("saml", &saml.sign_on_url),
+        Provider::Oidc(oidc) => ("oidc", &oidc.issuer),
+    };
+    // Whose settings they are is not for everybody who has an address.
+    let whole = knows_settings(call, &org)?;
+    Reply::ok(&SsoRouteView {
+        method: "sso".into(),
+        protocol: Some(protocol.to_owned()),
+        start_url: Some(start.clone()),
+        organization: whole.then(|| org.as_str().to_owned()),
+        sso: whole.then(|| summary(&settings)),
     })
+}
+
+/// Whether the caller may know whose settings these are: the operator, and members of an organization for
+/// which they count, who read them there too (Admin Organizations are not for their plain members to see).
+fn knows_settings(call: &mut Call<'_, '_>, org: &Tenant) -> Result<bool> {
+    let Some(account) = call.person.account().cloned() else {
+        return Ok(*call.person == Person::Operator);
+    };
+    for membership in people::memberships_of(call.tx, &account)? {
+        let Some(organization) = call.tx.organization(&membership.org)? else { continue };
+        let sees = !organization.is_admin() || membership.role > Role::Member;
+        if membership.is_active() && sees && organization.governed_by() == org {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

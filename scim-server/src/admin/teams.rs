@@ -36,7 +36,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let next =
         (page.len() == limit).then(|| page.last().map(|t| t.id.as_str().to_owned())).flatten();
     let views: Vec<_> = page.into_iter().map(|team| view(&organization, team)).collect();
-    Reply::page(&views, next)
+    call.page(&views, next)
 }
 
 pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
@@ -75,7 +75,7 @@ pub(super) fn members(call: &mut Call<'_, '_>) -> Result<Reply> {
         views.push(TeamMemberView { account, email, source });
     }
     let next = after.saturating_add(limit);
-    Reply::page(&views, (next < all.len()).then_some(next))
+    call.page(&views, (next < all.len()).then_some(next))
 }
 
 pub(super) fn add_member(call: &mut Call<'_, '_>) -> Result<Reply> {

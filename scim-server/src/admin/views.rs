@@ -46,7 +46,8 @@ pub(super) struct NewOrganization {
     pub(super) owner: Option<String>,
     /// `admin` makes an Admin Organization (operator only; people start from an organization of theirs).
     pub(super) kind: Option<String>,
-    /// `enterprise` (the default) or `other`; the operator's to say.
+    /// `enterprise` or `other`; the operator's to say. The operator's own are `enterprise` by default, all
+    /// others `other`.
     pub(super) plan: Option<String>,
     /// `claimed` (the default) or `any`; `any` is the operator's to say.
     pub(super) scim_domains: Option<String>,
@@ -328,12 +329,20 @@ pub(super) struct SsoSummary {
 }
 
 /// How somebody signs in.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(super) struct SsoRouteView {
     /// `sso` or `password`.
     pub(super) method: String,
-    /// The organization whose identity provider it is.
+    /// `saml` or `oidc`.
+    pub(super) protocol: Option<String>,
+    /// Where to start: the sign-on URL (SAML), or the issuer (OpenID Connect).
+    pub(super) start_url: Option<String>,
+    /// The organization whose identity provider it is; for the operator, and for members of an
+    /// organization that it counts for.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) organization: Option<String>,
+    /// For the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sso: Option<SsoSummary>,
 }
 
@@ -447,6 +456,7 @@ pub(super) struct NewPersonalToken {
 pub(super) struct MemberView {
     pub(super) account: String,
     pub(super) email: Option<String>,
+    /// For the operator, and where a directory of the organization has the person.
     pub(super) name: Option<String>,
     /// `owner`, `admin` or `member`.
     pub(super) role: String,
@@ -543,10 +553,23 @@ pub(super) struct Explanation {
     pub(super) reasons: Vec<Reason>,
 }
 
+/// A group by which somebody is in another.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GroupOnTheWay {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
 /// One reason.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Reason {
     pub(super) grant: GrantView,
+    /// By which groups the person is in the one that gives membership: from the one that lists the person to
+    /// that one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) through: Vec<GroupOnTheWay>,
+    /// Why it counts for nothing now, in a sentence.
+    pub(super) suspended_because: Option<String>,
     /// In a sentence.
     pub(super) summary: String,
     /// Who gave it: a token's id, a person's address, `operator` or `system`.
@@ -608,8 +631,14 @@ pub(super) struct Problem {
 /// Who gains and who loses what.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Effects {
+    /// Grants that come, or count again.
     pub(super) gains: u64,
+    /// Grants that go, or rest.
     pub(super) losses: u64,
+    /// People who gain something in an organization and lose nothing there.
+    pub(super) people_gaining: u64,
+    /// People who lose something in an organization and gain nothing there.
+    pub(super) people_losing: u64,
     /// The first thousand.
     pub(super) changes: Vec<EffectOnPerson>,
     /// How many members get in in another way, by organization and way.
@@ -634,7 +663,8 @@ pub(super) struct SignInsChanged {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EffectOnPerson {
     pub(super) organization: String,
-    pub(super) account: String,
+    /// Null in a dry run that adds somebody who isn't a member yet.
+    pub(super) account: Option<String>,
     pub(super) email: Option<String>,
     /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
     /// `removal_blocked_last_owner` or `sign_in_changed`.

@@ -151,13 +151,17 @@ impl Desk {
         } else {
             let count = |name: &str| effects.get(name).and_then(Value::as_u64).unwrap_or_default();
             let (gains, losses) = (count("gains"), count("losses"));
+            let people = match (count("people_gaining"), count("people_losing")) {
+                same if same == (gains, losses) => String::new(),
+                (gaining, losing) => format!(" (people: +{gaining} -{losing})"),
+            };
             let is_sign_in = |change: &&Value| text(change, "/change") == Some("sign_in_changed");
             let sign_ins = match changes.into_iter().flatten().filter(is_sign_in).count() {
                 0 => String::new(),
-                people => format!(", {people} sign in in another way"),
+                others => format!(", {others} sign in in another way"),
             };
             let verb = if plan.dry_run { "Would change" } else { "Changed" };
-            println!("{verb}: +{gains} -{losses}{sign_ins}");
+            println!("{verb}: +{gains} -{losses}{people}{sign_ins}");
             for change in changes.into_iter().flatten() {
                 let word = |pointer: &str| text(change, pointer).unwrap_or("-");
                 let (what, who) = (word("/change"), word("/email"));

@@ -262,6 +262,14 @@ impl Explain {
             let (source, by) = (word("/grant/source"), word("/by"));
             let (at, cause, request) = (word("/at"), word("/cause"), word("/request_id"));
             println!("  {source}: by {by} at {at}, {cause}, request {request}");
+            let groups = reason.get("through").and_then(Value::as_array).into_iter().flatten();
+            let names: Vec<&str> = groups.filter_map(|group| text(group, "/name")).collect();
+            if names.len() > 1 {
+                println!("    through the groups {}", names.join(" < "));
+            }
+            if let Some(why) = text(reason, "/suspended_because") {
+                println!("    suspended: {why}");
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -93,29 +93,30 @@ impl DieselTransaction<'_> {
         rows.into_iter().map(Event::try_from).collect()
     }
 
-    /// The latest event that gave somebody a membership by a grant of that source.
+    /// The latest event of that name, like `membership.granted`, about somebody's grant of that source.
     ///
     /// # Errors
     /// From the database.
-    pub fn granting_event(
+    pub fn event_of_grant(
         &mut self,
+        name: &str,
         org: &Tenant,
         account: &Id,
         source: &str,
     ) -> Result<Option<Event>> {
         let named = |target: &str| EventFilter {
-            name: Some("membership.granted".into()),
+            name: Some(name.to_owned()),
             target: Some(target.to_owned()),
             ..EventFilter::default()
         };
-        let gives = |event: &Event| {
+        let is_it = |event: &Event| {
             let accounts = event.detail.get("accounts").and_then(serde_json::Value::as_array);
             event.detail.get("source").and_then(serde_json::Value::as_str) == Some(source)
                 && accounts.into_iter().flatten().any(|a| a.as_str() == Some(account.as_str()))
         };
         for target in [account.as_str(), org.as_str()] {
             let events = self.events(org, &named(target), MASS)?;
-            if let Some(event) = events.into_iter().find(|event| gives(event)) {
+            if let Some(event) = events.into_iter().find(|event| is_it(event)) {
                 return Ok(Some(event));
             }
         }

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
-    Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Records,
+    Role, Source, SsoSettings, Team,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
@@ -654,16 +654,17 @@ impl Records for DieselTransaction<'_> {
             .map(drop)
     }
 
-    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<Id>> {
+    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<(Id, Place)>> {
         self.enter(org)?;
-        let found: Vec<String> = team_members::table
+        let found: Vec<(String, bool)> = team_members::table
             .filter(team_members::org.eq(org.as_str()))
             .filter(team_members::team_id.eq(team.as_str()))
             .order(team_members::account_id)
-            .select(team_members::account_id)
+            .select((team_members::account_id, team_members::taken_out))
             .load(self.conn_to_read(&[])?)
             .map_err(of)?;
-        found.iter().map(|text| id(text)).collect()
+        let place = |out: bool| if out { Place::TakenOut } else { Place::PutIn };
+        found.iter().map(|(text, out)| Ok((id(text)?, place(*out)))).collect()
     }
 
     fn set_team_member(
@@ -671,29 +672,22 @@ impl Records for DieselTransaction<'_> {
         org: &Tenant,
         team: &Id,
         account: &Id,
-        member: bool,
-    ) -> Result<bool> {
+        place: Option<Place>,
+    ) -> Result<()> {
         self.enter_alone(org)?;
         let key = (org.as_str(), team.as_str(), account.as_str());
-        if !member {
-            let gone =
-                diesel::delete(team_members::table.find(key)).execute(self.conn()?).map_err(of)?;
-            return Ok(gone > 0);
-        }
-        let there: i64 =
-            team_members::table.find(key).count().get_result(self.conn()?).map_err(of)?;
-        if there > 0 {
-            return Ok(false);
-        }
+        diesel::delete(team_members::table.find(key)).execute(self.conn()?).map_err(of)?;
+        let Some(place) = place else { return Ok(()) };
         diesel::insert_into(team_members::table)
             .values((
                 team_members::org.eq(org.as_str()),
                 team_members::team_id.eq(team.as_str()),
                 team_members::account_id.eq(account.as_str()),
+                team_members::taken_out.eq(place == Place::TakenOut),
             ))
             .execute(self.conn()?)
-            .map_err(of)?;
-        Ok(true)
+            .map_err(of)
+            .map(drop)
     }
 }
 

@@ -119,6 +119,7 @@ diesel::table! {
         org -> Text,
         team_id -> Text,
         account_id -> Text,
+        taken_out -> Bool,
     }
 }
 

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{MemoryTransaction, Undo};
 use crate::error::{Error, Result};
 use crate::org::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Records, Role,
-    ScimName, Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Records,
+    Role, ScimName, Source, SsoSettings, Team,
 };
 use crate::resource::Id;
 use crate::store::{Tenant, Transaction as _};
@@ -27,7 +27,7 @@ pub(super) struct Tables {
     domains: BTreeMap<(Tenant, Id), ClaimedDomain>,
     sso: BTreeMap<Tenant, SsoSettings>,
     teams: BTreeMap<(Tenant, Id), Team>,
-    team_members: BTreeMap<(Tenant, Id, Id), ()>,
+    team_members: BTreeMap<(Tenant, Id, Id), Place>,
 }
 
 type Table<K, V> = fn(&mut Tables) -> &mut BTreeMap<K, V>;
@@ -359,10 +359,9 @@ impl Records for MemoryTransaction<'_> {
         self.set(|t| &mut t.teams, (org.clone(), id.clone()), None).map(drop)
     }
 
-    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<Id>> {
-        let all = self.tables().team_members.keys();
-        let own = all.filter(|(o, t, _)| o == org && t == team);
-        Ok(own.map(|(_, _, account)| account.clone()).collect())
+    fn team_members(&mut self, org: &Tenant, team: &Id) -> Result<Vec<(Id, Place)>> {
+        let own = self.tables().team_members.iter().filter(|((o, t, _), _)| o == org && t == team);
+        Ok(own.map(|((_, _, account), place)| (account.clone(), *place)).collect())
     }
 
     fn set_team_member(
@@ -370,10 +369,9 @@ impl Records for MemoryTransaction<'_> {
         org: &Tenant,
         team: &Id,
         account: &Id,
-        member: bool,
-    ) -> Result<bool> {
+        place: Option<Place>,
+    ) -> Result<()> {
         let key = (org.clone(), team.clone(), account.clone());
-        let before = self.set(|t| &mut t.team_members, key, member.then_some(()))?;
-        Ok(before.is_some() != member)
+        self.set(|t| &mut t.team_members, key, place).map(drop)
     }
 }

@@ -54,7 +54,7 @@ tables! {
     "sso_settings" 1: "org" Text, "body" Text;
     "teams" 2: "org" Text, "id" Text, "name" Text, "key" Text, "group_id" Text,
         "adopted" Boolean, "created" Integer;
-    "team_members" 3: "org" Text, "team_id" Text, "account_id" Text;
+    "team_members" 3: "org" Text, "team_id" Text, "account_id" Text, "taken_out" Boolean;
     "credentials" 1: "id" Text, "kind" Text, "account_id" Text, "digest" Text, "hint" Text,
         "note" Text, "created" Integer, "expires" Integer, "revoked" Integer;
     "attempts" 3: "subject" Text, "at" Integer, "id" Text;
