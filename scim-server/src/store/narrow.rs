@@ -177,6 +177,15 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Selects what has that very value, by the keys.
+    #[cfg(feature = "postgres")]
+    pub(super) fn ids_of(self, compare: &Compare) -> Option<Statement> {
+        let Compare { attr, op: Op::Eq, operand } = compare else { return None };
+        let (table, key) = (self.table(attr)?, operand_key(operand)?);
+        let rows = self.rows(table.select_ids(), attr).sql(" AND ");
+        Some(text_condition(rows, "k.key", Op::Eq, &key))
+    }
+
     fn present(self, attr: &AttrRef) -> Condition {
         let name = attr.attribute.name.as_str();
         let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());

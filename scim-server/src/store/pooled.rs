@@ -128,6 +128,12 @@ fn jittered(most: Duration) -> Duration {
     most.mul_f64(f64::from(u16::from_le_bytes(random)) / f64::from(u16::MAX))
 }
 
+/// Whether the connection is of no more use, asked of the connection itself: an error that the database
+/// sent as its last word doesn't tell.
+fn is_gone(conn: &mut Conn) -> bool {
+    is_broken(conn) || conn.batch_execute("SELECT 1").is_err()
+}
+
 /// A read: it takes a connection, and begins, once it has to. What one statement can tell needs no
 /// transaction: the statement is its own snapshot.
 pub(super) struct Reading<'p> {
@@ -151,7 +157,7 @@ impl<'p> Reading<'p> {
                 None => self.conn.insert(take(self.pool)?),
             };
             match f(conn) {
-                Err(_) if !self.begun && left > 0 && is_broken(conn) => {
+                Err(_) if !self.begun && left > 0 && is_gone(conn) => {
                     self.conn = None;
                     left -= 1;
                 }

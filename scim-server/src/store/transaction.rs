@@ -257,19 +257,6 @@ impl<'a> DieselTransaction<'a> {
         keys: impl IntoIterator<Item = &'k Key>,
     ) -> Result<()> {
         let keys: Vec<&Key> = keys.into_iter().collect();
-        if self.link.is_far() && !keys.is_empty() {
-            let sql = statement("DELETE FROM attribute_keys k USING unnest(")
-                .list(keys.iter().map(|(attr, _)| attr.as_str()))
-                .sql(", ")
-                .list(keys.iter().map(|(_, key)| key.as_str()))
-                .sql(") AS gone (attr, key) WHERE k.org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND k.kind = ")
-                .text(&resource.kind().name)
-                .sql(" AND k.attr = gone.attr AND k.key = gone.key AND k.id = ")
-                .text(resource.id().as_str());
-            return self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql);
-        }
         for keys in keys.chunks(KEYS) {
             let mut sql = statement("DELETE FROM attribute_keys WHERE ");
             for (i, (attr, key)) in keys.iter().enumerate() {
@@ -286,9 +273,7 @@ impl<'a> DieselTransaction<'a> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
-            if !keys.is_empty() {
-                sql.execute(self.conn()?)?;
-            }
+            self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql)?;
         }
         Ok(())
     }

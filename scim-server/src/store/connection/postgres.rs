@@ -45,14 +45,18 @@ impl Place {
             .map_err(|error| one_line(&error.to_string()))?;
         let milliseconds = |limit: Duration| limit.as_millis();
         let TimeLimits { statement, lock, idle, .. } = self.limits;
-        let access = match role {
-            Role::Writer => "off",
-            Role::Reader => "on",
+        // What writes look for, they look for by whole keys: any plan for that is as good as the first.
+        let (access, plans) = match role {
+            Role::Writer => ("off", "force_generic_plan"),
+            Role::Reader => ("on", "auto"),
         };
+        // Statements are planned once. What is planned while a table is small would read all of it then, and go
+        // on doing so when it is large.
         let prepare = format!(
             "SET statement_timeout = {}; SET lock_timeout = {}; \
              SET idle_in_transaction_session_timeout = {}; SET default_transaction_read_only = {access}; \
-             SET client_min_messages = warning; SET standard_conforming_strings = on",
+             SET client_min_messages = warning; SET standard_conforming_strings = on; \
+             SET enable_seqscan = off; SET jit = off; SET plan_cache_mode = {plans}",
             milliseconds(statement),
             milliseconds(lock),
             milliseconds(idle),

@@ -1,4 +1,5 @@
-//! The statements that find several things at once, for PostgreSQL.
+//! The statements that find several things at once, for PostgreSQL. They are planned once, maybe when there
+//! was next to nothing in the tables: so each row is looked for by its whole key, in the order written.
 
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ use crate::store::transaction::{DieselTransaction, FEW, Row};
 
 /// Members that are looked for one by one.
 const MEMBERS: usize = 16;
+
+/// Unique values that are looked for one by one.
+const NAMES: usize = 4;
 
 /// An organization, then what is looked for in it.
 const ORGANIZATION: &str = "SELECT o.id, o.name, o.domains, o.created, o.kind, o.plan, o.admin, \
@@ -77,20 +81,23 @@ impl DieselTransaction<'_> {
         let Window::Offset { offset: 0, count: count @ 1.. } = *window else { return Ok(()) };
         let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
         let condition = scope.narrow(predicate);
-        let several = match scope.reach(compare) {
-            Reach::One => false,
-            Reach::Rows(_) => true,
-            Reach::Unknown => return Ok(()),
-        };
         if !condition.exact {
             return Ok(());
         }
         let most = count.min(FEW);
-        let found = self.resources(kind).sql(" AND (").then(&condition.sql).sql(")");
-        let found = if several {
-            found.sql(" ORDER BY r.id").limit(integer(most.saturating_add(1)))
-        } else {
-            found
+        let found = match (scope.reach(compare), scope.ids_of(compare)) {
+            (Reach::One, None) => self.resources(kind).sql(" AND ").then(&condition.sql),
+            (Reach::One, Some(id)) => self.resources(kind).sql(" AND r.id = (").then(&id).sql(")"),
+            (Reach::Rows(_), Some(ids)) => statement("SELECT ")
+                .sql(COLUMNS)
+                .sql(" FROM (")
+                .then(&ids)
+                .sql(" ORDER BY k.id")
+                .limit(integer(most.saturating_add(1)))
+                .sql(") k CROSS JOIN LATERAL (")
+                .then(&self.resources(kind))
+                .sql(" AND r.id = k.id OFFSET 0) r"),
+            _ => return Ok(()),
         };
         let Some(rows) = self.resources_with_groups(&found, groups)? else { return Ok(()) };
         if rows.len() > most {
@@ -119,7 +126,9 @@ impl DieselTransaction<'_> {
         if members.len() > MEMBERS || members.is_empty() {
             return Ok(());
         }
-        let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+        // Each row by its whole key, and locked in an order that all keep to.
+        let mut ids: Vec<&str> = members.iter().map(Id::as_str).collect();
+        ids.sort_unstable();
         let found = statement(
             "SELECT r.id, r.kind, r.label, EXISTS (SELECT 1 FROM members m WHERE m.org = ",
         )
@@ -128,17 +137,19 @@ impl DieselTransaction<'_> {
         .text(group.as_str())
         .sql(" AND m.member_id = r.id) AS there FROM resources r WHERE r.org = ")
         .text(self.tenant.as_str())
-        .sql(" AND r.kind ")
-        .among(kinds)
-        .sql(" AND r.id ")
-        .among(members.iter().map(Id::as_str));
+        .sql(" AND r.kind = t.kind AND r.id = w.id");
+        let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
         let sql = statement(ORGANIZATION)
             .sql(COLUMNS)
             .sql(", i.id, i.kind, i.label, i.there FROM organizations o LEFT JOIN LATERAL (")
             .then(&self.resource(kind, group))
-            .sql(") r ON TRUE LEFT JOIN LATERAL (")
-            .then(&self.in_order_for_change(found))
-            .sql(") i ON TRUE WHERE o.id = ")
+            .sql(") r ON TRUE LEFT JOIN LATERAL (SELECT f.* FROM unnest(")
+            .list(ids)
+            .sql(") AS w (id) CROSS JOIN unnest(")
+            .list(kinds)
+            .sql(") AS t (kind) CROSS JOIN LATERAL (")
+            .then(&self.for_change(found))
+            .sql(") f) i ON TRUE WHERE o.id = ")
             .text(self.tenant.as_str());
         type Read =
             (OrganizationRow, (Option<Row>, Option<(String, String, Option<String>, bool)>));
@@ -178,18 +189,26 @@ impl DieselTransaction<'_> {
             Nullable<BigInt>,
         )>;
         let keys = unique_keys_in(kind, document);
+        if keys.len() > NAMES {
+            return Ok(());
+        }
         let names = domains_in(document);
-        let sql = statement(ORGANIZATION)
-            .sql("NOT EXISTS (SELECT 1 FROM unique_keys k WHERE k.org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND k.kind = ")
-            .text(&kind.name)
-            .sql(" AND (k.attr, k.key) IN (SELECT * FROM unnest(")
-            .list(keys.iter().map(|key| key.path.as_str()))
-            .sql(", ")
-            .list(keys.iter().map(|key| key.key.as_str()))
+        let mut sql = statement(ORGANIZATION).sql("(TRUE");
+        for key in &keys {
+            sql = sql
+                .sql(" AND NOT EXISTS (SELECT 1 FROM unique_keys k WHERE k.org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND k.kind = ")
+                .text(&kind.name)
+                .sql(" AND k.attr = ")
+                .text(&key.path)
+                .sql(" AND k.key = ")
+                .text(&key.key)
+                .sql(")");
+        }
+        let sql = sql
             .sql(
-                "))), d.org, d.id, d.name, d.token, d.state, d.created, d.verified, d.checked, d.missing \
+                "), d.org, d.id, d.name, d.token, d.state, d.created, d.verified, d.checked, d.missing \
                  FROM organizations o LEFT JOIN domains d ON d.name ",
             )
             .among(names.iter().map(String::as_str))

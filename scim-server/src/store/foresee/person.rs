@@ -71,8 +71,8 @@ impl DieselTransaction<'_> {
         .text(user.as_str())
         .sql(
             ") FOR NO KEY UPDATE), \
-             b AS MATERIALIZED (SELECT b.* FROM a JOIN bindings b ON b.account_id = a.id), \
-             g AS MATERIALIZED (SELECT g.* FROM a JOIN grants g ON g.account_id = a.id) \
+             b AS MATERIALIZED (SELECT * FROM bindings WHERE account_id = (SELECT id FROM a)), \
+             g AS MATERIALIZED (SELECT * FROM grants WHERE account_id = (SELECT id FROM a)) \
              SELECT CAST(1 AS BIGINT), id, email, key, name, password, created, CAST(NULL AS BIGINT), \
              CAST(NULL AS BIGINT), CAST(NULL AS BIGINT), CAST(NULL AS BOOLEAN), CAST(NULL AS BOOLEAN) FROM a \
              UNION ALL SELECT 2, org, user_id, account_id, NULL, NULL, NULL, NULL, NULL, NULL, active, \
@@ -80,8 +80,8 @@ impl DieselTransaction<'_> {
              UNION ALL SELECT 3, org, account_id, source, note, NULL, since, NULL, NULL, NULL, suspended, \
              NULL FROM g \
              UNION ALL SELECT 4, r.org, r.role, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
-             FROM a JOIN roles r ON r.account_id = a.id \
-             AND r.org IN (SELECT org FROM b UNION SELECT org FROM g) \
+             FROM (SELECT org FROM b UNION SELECT org FROM g) o CROSS JOIN LATERAL (SELECT org, role FROM \
+             roles WHERE org = o.org AND account_id = (SELECT id FROM a) OFFSET 0) r \
              UNION ALL SELECT 5, b.org, b.user_id, array_to_string(ARRAY(SELECT CAST(json_build_array(\
              m.group_id, (SELECT r.label FROM resources r WHERE r.org = m.org AND r.kind = ",
         )
@@ -91,7 +91,8 @@ impl DieselTransaction<'_> {
              AND up.member_id = m.group_id)) AS TEXT) FROM members m WHERE m.org = b.org \
              AND m.member_id = b.user_id), chr(10)), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM b \
              UNION ALL SELECT 6, d.org, d.id, d.name, d.token, d.state, d.created, d.verified, d.checked, \
-             d.missing, NULL, NULL FROM a JOIN domains d ON d.name = split_part(a.key, '@', -1)",
+             d.missing, NULL, NULL FROM domains d \
+             WHERE d.name = (SELECT split_part(key, '@', -1) FROM a)",
         );
         let rows = self.rows_at_once::<Columns, Row>(&sql)?;
         self.see_person(rows)
