@@ -82,10 +82,11 @@ pub(super) struct Endpoint {
     pub(super) before: Option<fn(&Incoming<'_>) -> Result<Value>>,
     pub(super) run: fn(&mut Call<'_, '_>) -> Result<Reply>,
     /// What is left behind in a transaction of its own: even a refusal or a dry run, given here, leaves it.
-    pub(super) after: Option<fn(&Incoming<'_>, Option<&Error>) -> Result<()>>,
+    pub(super) after: Option<After>,
 }
 
 type Run = fn(&mut Call<'_, '_>) -> Result<Reply>;
+type After = fn(&Incoming<'_>, Option<&Error>) -> Result<()>;
 
 impl Endpoint {
     pub(super) fn new(
@@ -143,7 +144,7 @@ impl Endpoint {
         Self { before: Some(before), ..self }
     }
 
-    pub(super) fn after(self, after: fn(&Incoming<'_>, Option<&Error>) -> Result<()>) -> Self {
+    pub(super) fn after(self, after: After) -> Self {
         Self { after: Some(after), ..self }
     }
 
