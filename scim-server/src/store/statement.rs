@@ -29,6 +29,8 @@ pub(super) struct Statement {
     parts: Vec<Part>,
     /// Its text differs from call to call (lists of values), so keeping it prepared gains nothing.
     varies: bool,
+    /// How SQLite runs it by its name.
+    run: Option<fn(Self, &mut SqliteConnection) -> QueryResult<usize>>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +52,46 @@ enum Part {
 
 /// Begins a statement.
 pub(super) fn statement(sql: &'static str) -> Statement {
-    Statement::default().sql(sql)
+    Statement { parts: Vec::with_capacity(16), ..Statement::default() }.sql(sql)
+}
+
+/// The name of a statement that is run often. All that have it say the same on SQLite, which finds the prepared one
+/// by it rather than by a text made anew. Tests compare the texts.
+pub(super) trait Name: 'static {
+    /// Whether it is one.
+    const IS_ONE: bool = true;
+}
+
+/// For statements without a name.
+#[derive(Debug)]
+pub(super) struct Nameless;
+
+impl Name for Nameless {
+    const IS_ONE: bool = false;
+}
+
+/// A name for each number of rows.
+#[derive(Debug)]
+pub(super) struct Numbered<K, const N: usize>(PhantomData<K>);
+
+impl<K: Name, const N: usize> Name for Numbered<K, N> {}
+
+/// Declares names.
+macro_rules! names {
+    ($($name:ident),+ $(,)?) => {$(
+        #[derive(Debug)]
+        pub(in crate::store) struct $name;
+        impl Name for $name {}
+    )+};
+}
+
+/// Their statements are where they are used.
+pub(super) mod name {
+    use super::Name;
+
+    names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
+    names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
+    names!(AccountByKey, Grants, Changes);
 }
 
 impl Statement {
@@ -145,6 +186,71 @@ impl Statement {
         .map_err(of)
     }
 
+    /// As [`Self::rows`], of the statement that has that name.
+    pub(super) fn rows_of<K: Name, ST, R>(self, conn: &mut Conn) -> Result<Vec<R>>
+    where
+        Typed<ST>: Readable<R>,
+        Typed<ST, K>: LoadQuery<'static, SqliteConnection, R>,
+    {
+        match conn {
+            Conn::Sqlite(conn) => {
+                self.say_the_same::<K>();
+                Typed::<ST, K>(self, PhantomData).load(conn).map_err(of)
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => self.rows::<ST, R>(conn),
+        }
+    }
+
+    /// Gives it its name, for [`Self::execute`].
+    pub(super) fn named<K: Name>(mut self) -> Self {
+        self.run = Some(|statement, conn| Typed::<(), K>(statement, PhantomData).execute(conn));
+        self.say_the_same::<K>();
+        self
+    }
+
+    /// As [`Self::named`], if each number of rows has a text of its own.
+    pub(super) fn named_by<K: Name>(self, rows: usize) -> Self {
+        match rows {
+            1 => self.named::<Numbered<K, 1>>(),
+            2 => self.named::<Numbered<K, 2>>(),
+            3 => self.named::<Numbered<K, 3>>(),
+            4 => self.named::<Numbered<K, 4>>(),
+            5 => self.named::<Numbered<K, 5>>(),
+            6 => self.named::<Numbered<K, 6>>(),
+            7 => self.named::<Numbered<K, 7>>(),
+            8 => self.named::<Numbered<K, 8>>(),
+            9 => self.named::<Numbered<K, 9>>(),
+            _ => self,
+        }
+    }
+
+    /// That no other text has the name.
+    #[cfg(debug_assertions)]
+    fn say_the_same<K: Name>(&self) {
+        use std::any::TypeId;
+        use std::cell::RefCell;
+        use std::collections::HashMap;
+        thread_local! {
+            static SAID: RefCell<HashMap<TypeId, String>> = RefCell::default();
+        }
+        let text: String = self
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Sql(sql) | Part::PerBackend { sqlite: sql, .. } => sql,
+                _ => "?",
+            })
+            .collect();
+        SAID.with_borrow_mut(|said| {
+            let first = said.entry(TypeId::of::<K>()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "two statements of one name");
+        });
+    }
+
+    #[cfg(not(debug_assertions))]
+    fn say_the_same<K: Name>(&self) {}
+
     /// Hands `N` texts of each row to `f`, where they lie.
     pub(super) fn each<const N: usize>(
         self,
@@ -186,11 +292,13 @@ impl Statement {
 
     /// Runs it; gives how many rows it changed.
     pub(super) fn execute(self, conn: &mut Conn) -> Result<usize> {
+        let run = self.run;
         let typed = Typed::<()>(self, PhantomData);
-        match conn {
-            Conn::Sqlite(conn) => typed.execute(conn),
+        match (conn, run) {
+            (Conn::Sqlite(conn), Some(run)) => run(typed.0, conn),
+            (Conn::Sqlite(conn), None) => typed.execute(conn),
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => typed.execute(conn),
+            (Conn::Postgres(conn), _) => typed.execute(conn),
         }
         .map_err(of)
     }
@@ -214,7 +322,7 @@ where
 
 /// A statement whose columns have types.
 #[derive(Debug)]
-pub(super) struct Typed<ST>(Statement, PhantomData<ST>);
+pub(super) struct Typed<ST, K = Nameless>(Statement, PhantomData<(ST, K)>);
 
 /// What gives rows of `R` on each database.
 #[cfg(feature = "postgres")]
@@ -277,21 +385,21 @@ impl Dialect for Pg {
     }
 }
 
-impl<ST> Query for Typed<ST> {
+impl<ST, K> Query for Typed<ST, K> {
     type SqlType = ST;
 }
 
-impl<ST> QueryId for Typed<ST> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<ST, K: Name> QueryId for Typed<ST, K> {
+    type QueryId = K;
+    const HAS_STATIC_QUERY_ID: bool = K::IS_ONE;
 }
 
-impl<ST> RunQueryDsl<SqliteConnection> for Typed<ST> {}
+impl<ST, K> RunQueryDsl<SqliteConnection> for Typed<ST, K> {}
 
 #[cfg(feature = "postgres")]
 impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
 
-impl<ST, DB> QueryFragment<DB> for Typed<ST>
+impl<ST, K, DB> QueryFragment<DB> for Typed<ST, K>
 where
     DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
     String: ToSql<Text, DB>,
