@@ -16,9 +16,9 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 #[cfg(feature = "postgres")]
-use diesel::{PgConnection, pg::Pg, pg::PgValue};
+use diesel::{PgConnection, pg::Pg};
 use diesel::{QueryResult, SqliteConnection};
-use scim_core::Result;
+use scim_core::{Error, Result};
 
 use super::connection::Conn;
 use super::error::of;
@@ -251,33 +251,28 @@ impl Statement {
     #[cfg(not(debug_assertions))]
     fn say_the_same<K: Name>(&self) {}
 
-    /// Hands `N` texts of each row to `f`, where they lie.
-    pub(super) fn each<const N: usize>(
-        self,
-        conn: &mut Conn,
-        f: &mut dyn FnMut([Option<&str>; N]) -> Result<()>,
-    ) -> Result<()> {
+    /// Hands the one text of each row to `f`, where it lies.
+    pub(super) fn each(self, conn: &mut Conn, f: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
         match conn {
             Conn::Sqlite(conn) => {
-                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
-                for row in rows {
+                for row in load(conn, Typed(self, PhantomData)).map_err(of)? {
                     let row = row.map_err(of)?;
-                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
-                    let mut values =
-                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
-                    f(values.each_mut().map(|value| Some(value.as_mut()?.read_text())))?;
+                    let field = row.get(0);
+                    let value = field.as_ref().and_then(|field| field.value());
+                    if let Some(mut value) = value {
+                        f(value.read_text())?;
+                    }
                 }
                 Ok(())
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
-                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
-                for row in rows {
+                for row in load(conn, Typed(self, PhantomData)).map_err(of)? {
                     let row = row.map_err(of)?;
-                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
-                    let values =
-                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
-                    f(values.each_ref().map(|value| text_of(value.as_ref()?)))?;
+                    let field = row.get(0);
+                    let value = field.as_ref().and_then(|field| field.value());
+                    let text = value.as_ref().map(|value| std::str::from_utf8(value.as_bytes()));
+                    f(text.transpose().map_err(Error::internal)?.unwrap_or_default())?;
                 }
                 Ok(())
             }
@@ -302,11 +297,6 @@ impl Statement {
         }
         .map_err(of)
     }
-}
-
-#[cfg(feature = "postgres")]
-fn text_of<'a>(value: &'a PgValue<'_>) -> Option<&'a str> {
-    std::str::from_utf8(value.as_bytes()).ok()
 }
 
 fn load<C: LoadConnection<DefaultLoadingMode>>(
