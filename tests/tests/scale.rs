@@ -141,3 +141,79 @@ fn a_member_change_costs_little_more_with_a_thousand_links_and_lists_are_paged_b
     );
     assert!(page < Duration::from_millis(100), "a page of members takes {page:?}");
 }
+
+/// MiB of memory of a process, from Linux: what is resident, and the most that was since it was last asked.
+fn memory(pid: u32) -> Option<(f64, f64)> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? / 1024.0)
+    };
+    Some((field("VmRSS:")?, field("VmHWM:")?))
+}
+
+/// By how many MiB the server grows at the most while `f` runs.
+fn growth(server: &Server, name: &str, f: impl FnOnce()) -> f64 {
+    std::fs::write(format!("/proc/{}/clear_refs", server.pid()), "5").unwrap();
+    let (before, _) = memory(server.pid()).unwrap();
+    f();
+    let (_, most) = memory(server.pid()).unwrap();
+    println!("{name}: {:.0} MiB more than the {before:.0} MiB before", most - before);
+    most - before
+}
+
+/// By default with few; the figures in docs/performance.md are with `SCIM_SCALE_MEMBERS=1000000`. What the server
+/// may grow by does not depend on it.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_does_not_grow_with_the_directory_and_its_groups() {
+    const MOST: f64 = 48.0;
+    let members = number("SCIM_SCALE_MEMBERS", 3_000);
+    let server = Server::start();
+    let client = server.provisioner();
+    let ids = push(&client, members);
+    let large = group(&client, "large", &ids);
+    let small = group(&client, "small", &[]);
+    let pid = server.pid();
+    println!(
+        "{members} users, all in one group; {:.0} MiB at the most so far",
+        memory(pid).unwrap().1
+    );
+    let listing = growth(&server, "listing all users by cursor", || {
+        let (mut seen, mut cursor) = (0, String::new());
+        loop {
+            let page = client.get(&format!("/Users?count=1000&cursor={cursor}")).is(200).json();
+            seen += page["Resources"].as_array().unwrap().len();
+            let Some(next) = page["nextCursor"].as_str() else { break };
+            cursor = next.to_owned();
+        }
+        assert_eq!(seen, members);
+    });
+    assert!(listing < MOST);
+    let streaming = growth(&server, "streaming the group", || {
+        let whole = client.get(&format!("/Groups/{large}")).is(200);
+        assert_eq!(whole.text.matches("\"$ref\"").count(), members);
+    });
+    assert!(streaming < MOST);
+    let some = &ids[..members.min(100_000)];
+    let value: Vec<Value> = some.iter().map(|id| json!({"value": id})).collect();
+    let operations = json!([{"op": "add", "path": "members", "value": value}]);
+    let patching = growth(&server, &format!("a PATCH that adds {} members", some.len()), || {
+        client.patch(&format!("/Groups/{small}"), operations).is(204);
+    });
+    // Its body is up to 8 MiB.
+    assert!(patching < 2.0 * MOST);
+    let mut export = std::process::Command::new(scim_tests::binary())
+        .args(["export", "--database-url", &server.url(), "--org", &server.first_organization()])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut most = 0.0_f64;
+    while export.try_wait().unwrap().is_none() {
+        most = memory(export.id()).map_or(most, |(_, peak)| most.max(peak));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(export.wait().unwrap().success());
+    println!("exporting: {most:.0} MiB, the whole process");
+    assert!(most < 2.0 * MOST);
+}

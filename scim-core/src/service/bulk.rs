@@ -86,7 +86,7 @@ where
             );
             return Err(Error::new(Kind::PayloadTooLarge, detail));
         }
-        let (operations, stop_after) = parse(body(request)?, dialect)?;
+        let (mut operations, stop_after) = parse(body(request)?, dialect)?;
         if operations.len() > settings.max_bulk_operations {
             let detail = format!(
                 "A bulk request may have {} operations; this one has {}",
@@ -97,7 +97,7 @@ where
         }
         let ids = self.0.preassign(&operations);
         let prepared: Vec<_> =
-            operations.iter().map(|op| self.0.prepare(call, op, &ids, dialect)).collect();
+            operations.iter_mut().map(|op| self.0.prepare(call, op, &ids, dialect)).collect();
         let units = units(&dependencies(&operations, &prepared));
         let mut answers: Vec<Option<Answer>> = operations.iter().map(|_| None).collect();
         let mut failed = HashSet::new();
@@ -230,10 +230,11 @@ impl<S, D> Inner<S, D> {
         ids
     }
 
+    /// Takes the data out of the operation: of a large request there is one copy.
     fn prepare(
         &self,
         call: Call<'_>,
-        operation: &Operation,
+        operation: &mut Operation,
         ids: &HashMap<String, Id>,
         dialect: &mut Dialect,
     ) -> Prepared {
@@ -245,7 +246,7 @@ impl<S, D> Inner<S, D> {
     fn prepare_write(
         &self,
         call: Call<'_>,
-        operation: &Operation,
+        operation: &mut Operation,
         ids: &HashMap<String, Id>,
         references: &mut Vec<String>,
         dialect: &mut Dialect,
@@ -253,7 +254,7 @@ impl<S, D> Inner<S, D> {
         let Operation { method, path, bulk_id, version, data } = operation;
         let (kind, id) = self.target(path, ids, references)?;
         may_write(call, &kind)?;
-        let mut data = data.clone();
+        let mut data = std::mem::take(data);
         resolve_references(&mut data, ids, references)?;
         let data = |expected: &str| match data {
             Value::Object(object) => Ok(object),

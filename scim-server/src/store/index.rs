@@ -19,15 +19,13 @@ use super::transaction::DieselTransaction;
 use super::{Inner, setting};
 
 /// What identity providers look people up by.
-const STANDARD: [&str; 15] = [
+const STANDARD: [&str; 13] = [
     "User:externalId",
     "User:displayName",
     "User:emails.value",
     "User:phoneNumbers.value",
-    "User:name.formatted",
     "User:name.familyName",
     "User:name.givenName",
-    "User:name.middleName",
     "User:active",
     "User:userType",
     "User:urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
@@ -60,8 +58,8 @@ struct Indexed {
     usual: Option<String>,
 }
 
-/// One row of a key table.
-pub(super) type Key = (String, String);
+/// One row of a key table: attribute and key.
+pub(super) type Key<'p> = (&'p str, String);
 
 impl IndexPlan {
     pub(super) fn new(
@@ -116,7 +114,7 @@ impl IndexPlan {
     }
 
     /// The keys of a resource, by attribute.
-    pub(super) fn keys(&self, resource: &Resource) -> Result<BTreeSet<Key>> {
+    pub(super) fn keys(&self, resource: &Resource) -> Result<BTreeSet<Key<'_>>> {
         let document = resource.document()?;
         let mut keys = BTreeSet::new();
         for indexed in self.0.iter().filter(|i| i.kind == resource.kind().name) {
@@ -124,12 +122,12 @@ impl IndexPlan {
             for value in indexed.attr.values(document) {
                 match key_of(&indexed.attr, value) {
                     Some(key) if indexed.usual.as_ref() == Some(&key) => lacking = false,
-                    Some(key) => drop(keys.insert((indexed.path.clone(), key))),
+                    Some(key) => drop(keys.insert((indexed.path.as_str(), key))),
                     None => {}
                 }
             }
             if lacking {
-                keys.insert((indexed.path.clone(), LACKING.to_owned()));
+                keys.insert((indexed.path.as_str(), LACKING.to_owned()));
             }
         }
         Ok(keys)
@@ -176,7 +174,7 @@ impl Inner {
     }
 
     /// The values of a resource that it can be looked up by, as rows.
-    pub(super) fn key_rows(&self, resource: &Resource) -> Result<BTreeSet<Key>> {
+    pub(super) fn key_rows(&self, resource: &Resource) -> Result<BTreeSet<Key<'_>>> {
         let keys = self.plan.keys(resource)?;
         for (path, key) in &keys {
             self.require_short(path, key)?;

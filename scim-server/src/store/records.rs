@@ -17,7 +17,7 @@ use super::error::of;
 use super::later::{ACCOUNTS, BINDINGS, CREDENTIALS, MEMBERSHIPS};
 use super::locks::Hold;
 use super::search::integer;
-use super::statement::{Statement, statement};
+use super::statement::{Name, Statement, name, statement};
 use super::tables::{
     accounts, bindings, domains, grants, group_names, link_codes, members, organizations, roles,
     sso_settings, team_members, teams,
@@ -111,9 +111,10 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
-        let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
-            .text(id.as_str())
-            .rows::<OrganizationColumns, _>(self.conn_to_read(&[])?)?;
+        let rows: Vec<OrganizationRow> =
+            statement(ORGANIZATION)
+                .text(id.as_str())
+                .rows_of::<name::Organization, OrganizationColumns, _>(self.conn_to_read(&[])?)?;
         let found: Option<Organization> =
             rows.into_iter().next().map(Organization::try_from).transpose()?;
         // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
@@ -276,11 +277,11 @@ impl Records for DieselTransaction<'_> {
         if let Some(person) = self.seen.person.as_ref().filter(|p| p.account.id == *id) {
             return Ok(Some(person.account.clone()));
         }
-        self.one_account(statement(ACCOUNT).sql("id = ").text(id.as_str()))
+        self.one_account::<name::Account>(statement(ACCOUNT).sql("id = ").text(id.as_str()))
     }
 
     fn account_known_by(&mut self, key: &str) -> Result<Option<Account>> {
-        self.one_account(statement(ACCOUNT).sql("key = ").text(key))
+        self.one_account::<name::AccountByKey>(statement(ACCOUNT).sql("key = ").text(key))
     }
 
     fn put_account(&mut self, account: &Account) -> Result<()> {
@@ -304,7 +305,7 @@ impl Records for DieselTransaction<'_> {
                     ") ON CONFLICT (id) DO UPDATE SET email = excluded.email, key = excluded.key, \
                  name = excluded.name, password = excluded.password, created = excluded.created",
                 );
-        self.write_later(ACCOUNTS, account.id.as_str(), sql)
+        self.write_later(ACCOUNTS, account.id.as_str(), sql.named::<name::PutAccount>())
     }
 
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()> {
@@ -334,7 +335,7 @@ impl Records for DieselTransaction<'_> {
                 .text(self.tenant.as_str())
                 .sql(" AND user_id = ")
                 .text(user.as_str())
-                .rows::<BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
+                .rows_of::<name::Binding, BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
             return all(Ok(rows));
         }
         let (org, mut found) = (self.tenant.clone(), Vec::new());
@@ -366,7 +367,7 @@ impl Records for DieselTransaction<'_> {
             .sql("account_id = ")
             .text(account.as_str())
             .sql(" ORDER BY org")
-            .rows::<BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
+            .rows_of::<name::Bindings, BindingColumns, _>(self.conn_to_read(&[BINDINGS])?)?;
         all(Ok(rows))
     }
 
@@ -383,11 +384,24 @@ impl Records for DieselTransaction<'_> {
                 .sql(", ")
                 .boolean(binding.active)
                 .sql(", ")
-                .boolean(binding.detached)
+                .boolean(binding.detached);
+        if !self.link.is_far() {
+            // A column that isn't set needs no new entry in its index.
+            let sql = sql
+                .clone()
                 .sql(
-                    ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
-                 active = excluded.active, detached = excluded.detached",
-                );
+                    ") ON CONFLICT (org, user_id) DO UPDATE SET active = excluded.active, \
+                     detached = excluded.detached WHERE bindings.account_id = excluded.account_id",
+                )
+                .named::<name::PutBinding>();
+            if sql.execute(self.conn()?)? > 0 {
+                return Ok(());
+            }
+        }
+        let sql = sql.sql(
+            ") ON CONFLICT (org, user_id) DO UPDATE SET account_id = excluded.account_id, \
+             active = excluded.active, detached = excluded.detached",
+        );
         self.write_later(BINDINGS, binding.user.as_str(), sql)
     }
 
@@ -411,7 +425,7 @@ impl Records for DieselTransaction<'_> {
             .sql(" AND org = ")
             .text(org.as_str())
             .sql(" ORDER BY source")
-            .rows::<GrantColumns, _>(self.conn_to_read(&[])?)?;
+            .rows_of::<name::Grants, GrantColumns, _>(self.conn_to_read(&[])?)?;
         all(Ok(rows))
     }
 
@@ -562,7 +576,7 @@ impl Records for DieselTransaction<'_> {
                 let rows: Vec<DomainRow> = statement(CLAIMS)
                     .text(name.as_str())
                     .sql(" ORDER BY org, id")
-                    .rows::<ClaimColumns, _>(tx.conn_to_read(&[])?)?;
+                    .rows_of::<name::Claims, ClaimColumns, _>(tx.conn_to_read(&[])?)?;
                 all(Ok(rows))
             },
             |claims: &Vec<ClaimedDomain>| claims.iter().map(|claim| claim.org.clone()).collect(),
@@ -693,10 +707,10 @@ impl Records for DieselTransaction<'_> {
 
 impl DieselTransaction<'_> {
     /// An account, which no other transaction changes from then on if this one may.
-    fn one_account(&mut self, sql: Statement) -> Result<Option<Account>> {
+    fn one_account<K: Name>(&mut self, sql: Statement) -> Result<Option<Account>> {
         let rows: Vec<AccountRow> = self
             .for_change_by_all(sql)
-            .rows::<AccountColumns, _>(self.conn_to_read(&[ACCOUNTS])?)?;
+            .rows_of::<K, AccountColumns, _>(self.conn_to_read(&[ACCOUNTS])?)?;
         rows.into_iter().next().map(Account::try_from).transpose()
     }
 

@@ -16,9 +16,9 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::Sqlite;
 #[cfg(feature = "postgres")]
-use diesel::{PgConnection, pg::Pg, pg::PgValue};
+use diesel::{PgConnection, pg::Pg};
 use diesel::{QueryResult, SqliteConnection};
-use scim_core::Result;
+use scim_core::{Error, Result};
 
 use super::connection::Conn;
 use super::error::of;
@@ -29,6 +29,8 @@ pub(super) struct Statement {
     parts: Vec<Part>,
     /// Its text differs from call to call (lists of values), so keeping it prepared gains nothing.
     varies: bool,
+    /// How SQLite runs it by its name.
+    run: Option<fn(Self, &mut SqliteConnection) -> QueryResult<usize>>,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +52,46 @@ enum Part {
 
 /// Begins a statement.
 pub(super) fn statement(sql: &'static str) -> Statement {
-    Statement::default().sql(sql)
+    Statement { parts: Vec::with_capacity(16), ..Statement::default() }.sql(sql)
+}
+
+/// The name of a statement that is run often. All that have it say the same on SQLite, which finds the prepared one
+/// by it rather than by a text made anew. Tests compare the texts.
+pub(super) trait Name: 'static {
+    /// Whether it is one.
+    const IS_ONE: bool = true;
+}
+
+/// For statements without a name.
+#[derive(Debug)]
+pub(super) struct Nameless;
+
+impl Name for Nameless {
+    const IS_ONE: bool = false;
+}
+
+/// A name for each number of rows.
+#[derive(Debug)]
+pub(super) struct Numbered<K, const N: usize>(PhantomData<K>);
+
+impl<K: Name, const N: usize> Name for Numbered<K, N> {}
+
+/// Declares names.
+macro_rules! names {
+    ($($name:ident),+ $(,)?) => {$(
+        #[derive(Debug)]
+        pub(in crate::store) struct $name;
+        impl Name for $name {}
+    )+};
+}
+
+/// Their statements are where they are used.
+pub(super) mod name {
+    use super::Name;
+
+    names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
+    names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
+    names!(AccountByKey, Grants, Changes);
 }
 
 impl Statement {
@@ -145,33 +186,93 @@ impl Statement {
         .map_err(of)
     }
 
-    /// Hands `N` texts of each row to `f`, where they lie.
-    pub(super) fn each<const N: usize>(
-        self,
-        conn: &mut Conn,
-        f: &mut dyn FnMut([Option<&str>; N]) -> Result<()>,
-    ) -> Result<()> {
+    /// As [`Self::rows`], of the statement that has that name.
+    pub(super) fn rows_of<K: Name, ST, R>(self, conn: &mut Conn) -> Result<Vec<R>>
+    where
+        Typed<ST>: Readable<R>,
+        Typed<ST, K>: LoadQuery<'static, SqliteConnection, R>,
+    {
         match conn {
             Conn::Sqlite(conn) => {
-                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
-                for row in rows {
+                self.say_the_same::<K>();
+                Typed::<ST, K>(self, PhantomData).load(conn).map_err(of)
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(_) => self.rows::<ST, R>(conn),
+        }
+    }
+
+    /// Gives it its name, for [`Self::execute`].
+    pub(super) fn named<K: Name>(mut self) -> Self {
+        self.run = Some(|statement, conn| Typed::<(), K>(statement, PhantomData).execute(conn));
+        self.say_the_same::<K>();
+        self
+    }
+
+    /// As [`Self::named`], if each number of rows has a text of its own.
+    pub(super) fn named_by<K: Name>(self, rows: usize) -> Self {
+        match rows {
+            1 => self.named::<Numbered<K, 1>>(),
+            2 => self.named::<Numbered<K, 2>>(),
+            3 => self.named::<Numbered<K, 3>>(),
+            4 => self.named::<Numbered<K, 4>>(),
+            5 => self.named::<Numbered<K, 5>>(),
+            6 => self.named::<Numbered<K, 6>>(),
+            7 => self.named::<Numbered<K, 7>>(),
+            8 => self.named::<Numbered<K, 8>>(),
+            9 => self.named::<Numbered<K, 9>>(),
+            _ => self,
+        }
+    }
+
+    /// That no other text has the name.
+    #[cfg(debug_assertions)]
+    fn say_the_same<K: Name>(&self) {
+        use std::any::TypeId;
+        use std::cell::RefCell;
+        use std::collections::HashMap;
+        thread_local! {
+            static SAID: RefCell<HashMap<TypeId, String>> = RefCell::default();
+        }
+        let text: String = self
+            .parts
+            .iter()
+            .map(|part| match part {
+                Part::Sql(sql) | Part::PerBackend { sqlite: sql, .. } => sql,
+                _ => "?",
+            })
+            .collect();
+        SAID.with_borrow_mut(|said| {
+            let first = said.entry(TypeId::of::<K>()).or_insert_with(|| text.clone());
+            assert_eq!(*first, text, "two statements of one name");
+        });
+    }
+
+    #[cfg(not(debug_assertions))]
+    fn say_the_same<K: Name>(&self) {}
+
+    /// Hands the one text of each row to `f`, where it lies.
+    pub(super) fn each(self, conn: &mut Conn, f: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
+        match conn {
+            Conn::Sqlite(conn) => {
+                for row in load(conn, Typed(self, PhantomData)).map_err(of)? {
                     let row = row.map_err(of)?;
-                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
-                    let mut values =
-                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
-                    f(values.each_mut().map(|value| Some(value.as_mut()?.read_text())))?;
+                    let field = row.get(0);
+                    let value = field.as_ref().and_then(|field| field.value());
+                    if let Some(mut value) = value {
+                        f(value.read_text())?;
+                    }
                 }
                 Ok(())
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
-                let rows = load(conn, Typed(self, PhantomData)).map_err(of)?;
-                for row in rows {
+                for row in load(conn, Typed(self, PhantomData)).map_err(of)? {
                     let row = row.map_err(of)?;
-                    let fields: [_; N] = std::array::from_fn(|i| row.get(i));
-                    let values =
-                        fields.each_ref().map(|field| field.as_ref().and_then(|f| f.value()));
-                    f(values.each_ref().map(|value| text_of(value.as_ref()?)))?;
+                    let field = row.get(0);
+                    let value = field.as_ref().and_then(|field| field.value());
+                    let text = value.as_ref().map(|value| std::str::from_utf8(value.as_bytes()));
+                    f(text.transpose().map_err(Error::internal)?.unwrap_or_default())?;
                 }
                 Ok(())
             }
@@ -186,19 +287,16 @@ impl Statement {
 
     /// Runs it; gives how many rows it changed.
     pub(super) fn execute(self, conn: &mut Conn) -> Result<usize> {
+        let run = self.run;
         let typed = Typed::<()>(self, PhantomData);
-        match conn {
-            Conn::Sqlite(conn) => typed.execute(conn),
+        match (conn, run) {
+            (Conn::Sqlite(conn), Some(run)) => run(typed.0, conn),
+            (Conn::Sqlite(conn), None) => typed.execute(conn),
             #[cfg(feature = "postgres")]
-            Conn::Postgres(conn) => typed.execute(conn),
+            (Conn::Postgres(conn), _) => typed.execute(conn),
         }
         .map_err(of)
     }
-}
-
-#[cfg(feature = "postgres")]
-fn text_of<'a>(value: &'a PgValue<'_>) -> Option<&'a str> {
-    std::str::from_utf8(value.as_bytes()).ok()
 }
 
 fn load<C: LoadConnection<DefaultLoadingMode>>(
@@ -214,7 +312,7 @@ where
 
 /// A statement whose columns have types.
 #[derive(Debug)]
-pub(super) struct Typed<ST>(Statement, PhantomData<ST>);
+pub(super) struct Typed<ST, K = Nameless>(Statement, PhantomData<(ST, K)>);
 
 /// What gives rows of `R` on each database.
 #[cfg(feature = "postgres")]
@@ -277,21 +375,21 @@ impl Dialect for Pg {
     }
 }
 
-impl<ST> Query for Typed<ST> {
+impl<ST, K> Query for Typed<ST, K> {
     type SqlType = ST;
 }
 
-impl<ST> QueryId for Typed<ST> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
+impl<ST, K: Name> QueryId for Typed<ST, K> {
+    type QueryId = K;
+    const HAS_STATIC_QUERY_ID: bool = K::IS_ONE;
 }
 
-impl<ST> RunQueryDsl<SqliteConnection> for Typed<ST> {}
+impl<ST, K> RunQueryDsl<SqliteConnection> for Typed<ST, K> {}
 
 #[cfg(feature = "postgres")]
 impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
 
-impl<ST, DB> QueryFragment<DB> for Typed<ST>
+impl<ST, K, DB> QueryFragment<DB> for Typed<ST, K>
 where
     DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
     String: ToSql<Text, DB>,

@@ -29,7 +29,7 @@ use super::later::{
 use super::link::Link;
 use super::locks::Hold;
 use super::search::{COLUMNS, Columns, integer};
-use super::statement::{Statement, statement};
+use super::statement::{Statement, name, statement};
 use super::writer::{Attempt, changes, is_as_before};
 
 /// Rows that are read in a moment.
@@ -170,6 +170,7 @@ impl<'a> DieselTransaction<'a> {
             .sql(", ")
             .text(resource.id().as_str())
             .sql(") ON CONFLICT DO NOTHING")
+            .named::<name::TakeUnique>()
     }
 
     /// Takes all of these unique values, or none.
@@ -209,9 +210,9 @@ impl<'a> DieselTransaction<'a> {
     pub(super) fn insert_keys<'k>(
         &mut self,
         resource: &Resource,
-        keys: impl IntoIterator<Item = &'k Key>,
+        keys: impl IntoIterator<Item = &'k Key<'k>>,
     ) -> Result<()> {
-        let keys: Vec<&Key> = keys.into_iter().collect();
+        let keys: Vec<&Key<'_>> = keys.into_iter().collect();
         if self.link.is_far() && !keys.is_empty() {
             let sql = statement("INSERT INTO attribute_keys (org, kind, attr, key, id) SELECT ")
                 .text(self.tenant.as_str())
@@ -220,7 +221,7 @@ impl<'a> DieselTransaction<'a> {
                 .sql(", k.attr, k.key, ")
                 .text(resource.id().as_str())
                 .sql(" FROM unnest(")
-                .list(keys.iter().map(|(attr, _)| attr.as_str()))
+                .list(keys.iter().map(|(attr, _)| *attr))
                 .sql(", ")
                 .list(keys.iter().map(|(_, key)| key.as_str()))
                 .sql(") AS k (attr, key) ON CONFLICT DO NOTHING");
@@ -231,22 +232,24 @@ impl<'a> DieselTransaction<'a> {
             // it may ignore it.
             let mut sql = Statement::default()
                 .per_backend("INSERT OR IGNORE INTO", "INSERT INTO")
-                .sql(" attribute_keys (org, kind, attr, key, id) VALUES ");
+                .sql(" attribute_keys (org, kind, id, attr, key) VALUES ");
             for (i, (attr, key)) in keys.iter().enumerate() {
-                sql = sql
-                    .sql(if i > 0 { ", (" } else { "(" })
-                    .text(self.tenant.as_str())
-                    .sql(", ")
-                    .text(&resource.kind().name)
-                    .sql(", ")
-                    .text(attr)
-                    .sql(", ")
-                    .text(key)
-                    .sql(", ")
-                    .text(resource.id().as_str())
-                    .sql(")");
+                // What is the same for all is bound once.
+                sql = if i > 0 {
+                    sql.per_backend(", (?1, ?2, ?3, ", ", ($1, $2, $3, ")
+                } else {
+                    sql.sql("(")
+                        .text(self.tenant.as_str())
+                        .sql(", ")
+                        .text(&resource.kind().name)
+                        .sql(", ")
+                        .text(resource.id().as_str())
+                        .sql(", ")
+                };
+                sql = sql.text(attr).sql(", ").text(key).sql(")");
             }
-            sql.per_backend("", " ON CONFLICT DO NOTHING").execute(self.conn()?)?;
+            let sql = sql.per_backend("", " ON CONFLICT DO NOTHING");
+            sql.named_by::<name::InsertKeys>(keys.len()).execute(self.conn()?)?;
         }
         Ok(())
     }
@@ -254,9 +257,9 @@ impl<'a> DieselTransaction<'a> {
     fn delete_keys<'k>(
         &mut self,
         resource: &Resource,
-        keys: impl IntoIterator<Item = &'k Key>,
+        keys: impl IntoIterator<Item = &'k Key<'k>>,
     ) -> Result<()> {
-        let keys: Vec<&Key> = keys.into_iter().collect();
+        let keys: Vec<&Key<'_>> = keys.into_iter().collect();
         for keys in keys.chunks(KEYS) {
             let mut sql = statement("DELETE FROM attribute_keys WHERE ");
             for (i, (attr, key)) in keys.iter().enumerate() {
@@ -273,6 +276,7 @@ impl<'a> DieselTransaction<'a> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
+            let sql = sql.named_by::<name::DeleteKeys>(keys.len());
             self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql)?;
         }
         Ok(())
@@ -280,9 +284,9 @@ impl<'a> DieselTransaction<'a> {
 
     /// Writes the difference between the keys of two states.
     fn exchange_keys(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
-        let before = old.map(|old| self.store.plan.keys(old)).transpose()?.unwrap_or_default();
-        let after: BTreeSet<Key> =
-            new.map(|new| self.store.key_rows(new)).transpose()?.unwrap_or_default();
+        let store = self.store;
+        let before = old.map(|old| store.plan.keys(old)).transpose()?.unwrap_or_default();
+        let after = new.map(|new| store.key_rows(new)).transpose()?.unwrap_or_default();
         if let Some(old) = old {
             self.delete_keys(old, before.difference(&after))?;
         }
@@ -347,6 +351,7 @@ impl<'a> DieselTransaction<'a> {
                 .text(&event.detail.to_string())
                 .sql(")");
         }
+        let sql = sql.named_by::<name::InsertEvents>(told.len());
         let first = told.first().map(|(_, event)| event.id.clone());
         self.write_later(EVENTS, first.as_ref().map(Id::as_str).unwrap_or_default(), sql)
     }
@@ -364,7 +369,7 @@ impl<'a> DieselTransaction<'a> {
             .sql(
                 ") ON CONFLICT (org, kind, part) DO UPDATE SET n = resource_counts.n + excluded.n",
             );
-        self.write_later(COUNTS, &kind.name, sql)
+        self.write_later(COUNTS, &kind.name, sql.named::<name::Count>())
     }
 
     fn insert_row(&mut self, resource: &Resource) -> Result<()> {
@@ -390,6 +395,7 @@ impl<'a> DieselTransaction<'a> {
         .sql(", ")
         .optional_text(secrets_of(resource)?.as_deref())
         .sql(")");
+        let sql = sql.named::<name::InsertRow>();
         self.write_later(table_of(resource.kind()), resource.id().as_str(), sql)
     }
 
@@ -405,7 +411,8 @@ impl<'a> DieselTransaction<'a> {
             .sql(", secrets = ")
             .optional_text(secrets_of(new)?.as_deref());
         let sql = self.this(sql, new.kind(), new.id()).sql(" AND version = ");
-        self.write_this_version(old, sql.integer(version_of(old.version())?))?;
+        let sql = sql.integer(version_of(old.version())?).named::<name::UpdateRow>();
+        self.write_this_version(old, sql)?;
         self.hold_on_to(new.id(), new.version());
         Ok(())
     }
@@ -503,16 +510,15 @@ impl<'a> DieselTransaction<'a> {
             .text(member.as_str())
     }
 
-    /// Id, type and display of a group's members.
-    fn select_members(&self, group: &Id, after: Option<&Id>, limit: usize) -> Statement {
-        statement("SELECT member_id, kind, display FROM members WHERE org = ")
+    /// From a group's members, in the order of their ids.
+    fn of_members(&self, sql: Statement, group: &Id, after: Option<&Id>) -> Statement {
+        sql.sql(" FROM members WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND group_id = ")
             .text(group.as_str())
             .sql(" AND member_id > ")
             .text(after.map(Id::as_str).unwrap_or_default())
             .sql(" ORDER BY member_id")
-            .limit(integer(limit))
     }
 
     /// The groups that a group lists as members.
@@ -601,7 +607,8 @@ impl Transaction for DieselTransaction<'_> {
         let sql = self.this(sql, kind, id);
         // The members of a group are rows of their own, and it is locked once they are written.
         let sql = if kind.has_members() { sql } else { self.for_change(sql) };
-        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn_to_read(&[table_of(kind)])?)?;
+        let rows: Vec<Row> =
+            sql.rows_of::<name::Find, Columns, _>(self.conn_to_read(&[table_of(kind)])?)?;
         let found = rows.into_iter().next().map(|row| row.resource(kind)).transpose()?;
         if let Some(resource) = &found
             && (!kind.has_members() || self.is_alone())
@@ -764,9 +771,10 @@ impl Transaction for DieselTransaction<'_> {
 
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
         let most = if self.brief { limit.min(FEW) } else { limit };
-        let rows: Vec<(String, String, Option<String>)> =
-            self.select_members(group, after, most)
-                .rows::<(Text, Text, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
+        let rows: Vec<(String, String, Option<String>)> = self
+            .of_members(statement("SELECT member_id, kind, display"), group, after)
+            .limit(integer(most))
+            .rows::<(Text, Text, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
         if most < limit && rows.len() == most {
             self.no_time_for_more()?;
         }
@@ -782,15 +790,25 @@ impl Transaction for DieselTransaction<'_> {
         limit: usize,
         f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
     ) -> Result<()> {
-        let most = if self.brief { limit.min(FEW) } else { limit };
-        let mut count = 0;
-        let sql = self.select_members(group, after, most);
-        sql.each(self.conn_to_read(&MEMBERSHIPS)?, &mut |[id, kind, display]| {
-            count += 1;
-            let (id, kind) = (id.unwrap_or_default(), kind.unwrap_or_default());
+        if self.brief && limit > FEW {
+            let beyond = statement("SELECT CAST(1 AS BIGINT)");
+            let beyond = self.of_members(beyond, group, after).limit(1).sql(" OFFSET (0 + ");
+            let beyond = beyond.integer(integer(FEW)).sql(")");
+            if beyond.count(self.conn_to_read(&MEMBERSHIPS)?)? > 0 {
+                return self.no_time_for_more();
+            }
+        }
+        // In one text: what a column costs on its way here is more than what it takes to put them together. Ids
+        // and names of types have no spaces in them.
+        let members =
+            statement("SELECT kind || ' ' || member_id || ' ' || COALESCE('+' || display, '')");
+        let sql = self.of_members(members, group, after).limit(integer(limit));
+        sql.each(self.conn_to_read(&MEMBERSHIPS)?, &mut |text| {
+            let mut parts = text.splitn(3, ' ');
+            let mut next = || parts.next().unwrap_or_default();
+            let (kind, id, display) = (next(), next(), next().strip_prefix('+'));
             f(MemberView { id, kind, display })
-        })?;
-        if most < limit && count == most { self.no_time_for_more() } else { Ok(()) }
+        })
     }
 
     fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
@@ -803,13 +821,17 @@ impl Transaction for DieselTransaction<'_> {
         let unique: Vec<&Id> = unique.into_iter().collect();
         for ids in unique.chunks(LIST) {
             // Most are in no group, and that is found out for less.
-            let any = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
+            let any_of = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
                 .text(self.tenant.as_str())
                 .sql(" AND m.member_id ")
                 .among(ids.iter().map(|id| id.as_str()))
-                .sql(" LIMIT 1")
-                .count(self.conn_to_read(&MEMBERSHIPS)?)?;
-            if any == 0 {
+                .sql(" LIMIT 1");
+            let conn = self.conn_to_read(&MEMBERSHIPS)?;
+            let any: Vec<i64> = match ids {
+                [_] => any_of.rows_of::<name::IsMember, BigInt, _>(conn)?,
+                _ => any_of.rows::<BigInt, _>(conn)?,
+            };
+            if any.is_empty() {
                 continue;
             }
             let rows: Vec<(String, String, i64, Option<String>)> = statement(

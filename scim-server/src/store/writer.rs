@@ -17,10 +17,11 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::connection::SimpleConnection as _;
+use diesel::sql_types::BigInt;
 use scim_core::{Error, Result};
 
 use super::connection::Conn;
-use super::statement::statement;
+use super::statement::{name, statement};
 
 /// The most writes that share a commit.
 const MOST: usize = 128;
@@ -398,7 +399,9 @@ fn within<R>(
 
 /// How many rows the connection has changed so far.
 pub(super) fn changes(conn: &mut Conn) -> Result<i64> {
-    statement("SELECT total_changes()").count(conn)
+    let rows: Vec<i64> =
+        statement("SELECT total_changes()").rows_of::<name::Changes, BigInt, _>(conn)?;
+    Ok(rows.into_iter().next().unwrap_or_default())
 }
 
 /// Whether the transaction is still there, and nothing was written in it since there were `before` changes.
