@@ -17,6 +17,24 @@ pub(super) struct Condition {
     pub(super) exact: bool,
 }
 
+/// Whether an answer may depend on which attributes are indexed.
+pub(super) fn asks_the_plan(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(asks_the_plan),
+        Predicate::Not(inner) | Predicate::Within(_, inner) => asks_the_plan(inner),
+        Predicate::Compare(Compare { attr, .. }) | Predicate::Present(attr) => {
+            let name = attr.attribute.name.as_str();
+            let column = attr.extension.is_none() && matches!(name, "id" | "meta");
+            !(column || is_unique(attr))
+        }
+    }
+}
+
+/// Whether the attribute's values are in the table of unique ones, whatever is indexed.
+fn is_unique(attr: &AttrRef) -> bool {
+    attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id"
+}
+
 /// A table of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Keys {
@@ -216,7 +234,7 @@ impl<'a> Scope<'a> {
 
     /// The table that holds the attribute's keys.
     fn table(self, attr: &AttrRef) -> Option<Keys> {
-        if attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id" {
+        if is_unique(attr) {
             return Some(Keys::Unique);
         }
         self.plan.has(self.kind, attr).then_some(Keys::Attribute)

@@ -10,7 +10,8 @@ use scim_core::schema::ResourceType;
 use scim_core::store::hydrate;
 use scim_core::{Error, Kind, Result};
 
-use super::narrow::{Condition, Reach, Scope};
+use super::index::IndexPlan;
+use super::narrow::{Condition, Reach, Scope, asks_the_plan};
 use super::statement::{Statement, statement};
 use super::transaction::{DieselTransaction, FEW, Row};
 
@@ -56,10 +57,14 @@ impl OrderKey {
 
 impl DieselTransaction<'_> {
     pub(super) fn search_page(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
-        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        let plan = match &query.predicate {
+            Some(predicate) if asks_the_plan(predicate) => self.plan_to_read()?,
+            _ => self.store.plans.last(),
+        };
+        let scope = Scope { tenant: &self.tenant, kind, plan: &plan };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
         let exact = condition.as_ref().is_none_or(|condition| condition.exact);
-        if self.brief && !(exact && self.touches_few(kind, query)?) {
+        if self.brief && !(exact && self.touches_few(kind, &plan, query)?) {
             self.no_time_for_more()?;
         }
         match self.order(kind, query.sort.as_ref()) {
@@ -69,11 +74,16 @@ impl DieselTransaction<'_> {
     }
 
     /// Whether an exact search looks at a few rows only, however many there are.
-    fn touches_few(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<bool> {
+    fn touches_few(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        plan: &IndexPlan,
+        query: &Query,
+    ) -> Result<bool> {
         if query.window.count() > FEW {
             return Ok(false);
         }
-        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        let scope = Scope { tenant: &self.tenant, kind, plan };
         match (&query.predicate, &query.sort, &query.window) {
             (None, sort, window) => {
                 let near = match window {
