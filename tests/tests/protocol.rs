@@ -432,6 +432,25 @@ fn versions_guard_reads_and_writes() {
 }
 
 #[test]
+fn a_bulk_id_names_one_operation() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let post = |id: usize, name: usize| {
+        let data = json!({"userName": format!("u{name}")});
+        json!({"method": "POST", "path": "/Users", "bulkId": format!("b{id}"), "data": data})
+    };
+    let near = vec![post(1, 1), post(1, 2)];
+    let far: Vec<_> = (0..122).map(|i| post(i % 121, i)).collect();
+    let delete = json!({"method": "DELETE", "path": "/Users/bulkId:b1", "bulkId": "b1"});
+    for operations in [near, far, vec![post(1, 1), delete]] {
+        let refused = client.post("/Bulk", &json!({"Operations": operations}));
+        refused.refuses(400, "invalidValue");
+        assert!(refused.text.contains("same bulkId"), "{refused:?}");
+        assert_eq!(client.get("/Users").json()["totalResults"], 0);
+    }
+}
+
+#[test]
 fn bulk_references_in_any_order_and_in_circles() {
     let server = Server::start();
     let client = server.provisioner();

@@ -1,5 +1,5 @@
 //! Which attributes are indexed is a fact of the database: the plan that is stored there decides, for every
-//! instance and every command. See `docs/adr/0011-the-index-plan-is-a-fact-of-the-database.md`.
+//! instance and every command. See `docs/adr/0012-the-index-plan-is-a-fact-of-the-database.md`.
 //!
 //! A transaction goes by the plan that it finds stored. What it reads by keys it reads in the snapshot in which
 //! it has read the plan; what it writes holds only if the plan is the same when it is written.
