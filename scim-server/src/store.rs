@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod foresee;
 mod groups;
+mod held;
 mod index;
 mod later;
 mod link;

@@ -6,6 +6,7 @@ use scim_core::schema::{AttrRef, ResourceType};
 use scim_core::store::Tenant;
 use scim_core::text::after_prefix;
 
+use super::held::{self, Meant};
 use super::index::{IndexPlan, LACKING, operand_key};
 use super::statement::{Statement, statement};
 
@@ -24,8 +25,9 @@ pub(super) fn asks_the_plan(predicate: &Predicate) -> bool {
         Predicate::Not(inner) | Predicate::Within(_, inner) => asks_the_plan(inner),
         Predicate::Compare(Compare { attr, .. }) | Predicate::Present(attr) => {
             let name = attr.attribute.name.as_str();
-            let column = attr.extension.is_none() && matches!(name, "id" | "meta");
-            !(column || is_unique(attr))
+            let elsewhere =
+                attr.extension.is_none() && matches!(name, "id" | "meta" | "members" | "groups");
+            !(elsewhere || is_unique(attr))
         }
     }
 }
@@ -64,6 +66,8 @@ pub(super) struct Scope<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) kind: &'a ResourceType,
     pub(super) plan: &'a IndexPlan,
+    /// What the parts of a filter on `groups` say. Without it, they are to be looked at.
+    pub(super) meant: &'a [Meant],
 }
 
 /// How many rows a comparison looks at.
@@ -88,6 +92,9 @@ impl Condition {
 
 impl<'a> Scope<'a> {
     pub(super) fn narrow(self, predicate: &Predicate) -> Condition {
+        if let Some(condition) = held::condition(self.meant, self.tenant, predicate) {
+            return condition;
+        }
         match predicate {
             Predicate::And(parts) => {
                 // What one part can't tell, the others still narrow down.

@@ -61,7 +61,8 @@ impl DieselTransaction<'_> {
             Some(predicate) if asks_the_plan(predicate) => self.plan_to_read()?,
             _ => self.store.plans.last(),
         };
-        let scope = Scope { tenant: &self.tenant, kind, plan: &plan };
+        let meant = self.groups_meant(kind, query.predicate.as_ref())?;
+        let scope = Scope { tenant: &self.tenant, kind, plan: &plan, meant: &meant };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
         let exact = condition.as_ref().is_none_or(|condition| condition.exact);
         if self.brief && !(exact && self.touches_few(kind, &plan, query)?) {
@@ -83,7 +84,7 @@ impl DieselTransaction<'_> {
         if query.window.count() > FEW {
             return Ok(false);
         }
-        let scope = Scope { tenant: &self.tenant, kind, plan };
+        let scope = Scope { tenant: &self.tenant, kind, plan, meant: &[] };
         match (&query.predicate, &query.sort, &query.window) {
             (None, sort, window) => {
                 let near = match window {
@@ -274,15 +275,18 @@ impl DieselTransaction<'_> {
                     ),
                 ));
             }
-            for row in rows {
-                after.clone_from(&row.0);
-                let resource = row.resource(kind)?;
-                let matches = match &query.predicate {
-                    None => true,
-                    Some(predicate) => predicate.matches(&hydrate(self, &resource, needs)?),
-                };
-                if matches {
-                    matching.push(resource);
+            if let Some(last) = rows.last() {
+                after.clone_from(&last.0);
+            }
+            let rows = rows.into_iter().map(|row| row.resource(kind));
+            let resources = rows.collect::<Result<Vec<_>>>()?;
+            match &query.predicate {
+                None => matching.extend(resources),
+                Some(predicate) => {
+                    let whole = hydrate(self, &resources, needs)?;
+                    let all = resources.into_iter().zip(whole);
+                    matching
+                        .extend(all.filter(|(_, whole)| predicate.matches(whole)).map(|(r, _)| r));
                 }
             }
             if !full {

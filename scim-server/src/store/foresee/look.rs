@@ -82,7 +82,7 @@ impl DieselTransaction<'_> {
         let scim_core::filter::Predicate::Compare(compare) = predicate else { return Ok(()) };
         let Window::Offset { offset: 0, count: count @ 1.. } = *window else { return Ok(()) };
         let plan = self.plan_to_check();
-        let scope = Scope { tenant: &self.tenant, kind, plan: &plan };
+        let scope = Scope { tenant: &self.tenant, kind, plan: &plan, meant: &[] };
         let condition = scope.narrow(predicate);
         if !condition.exact {
             return Ok(());
