@@ -7,7 +7,7 @@ mod hydrate;
 pub mod memory;
 mod unique;
 
-pub use hydrate::hydrate;
+pub use hydrate::{held_json, hydrate};
 pub use unique::{UniqueKey, unique_keys, unique_keys_in};
 
 use std::fmt;

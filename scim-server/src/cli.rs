@@ -26,7 +26,7 @@ use scim_core::resource::Id;
 
 use crate::config::{Common, Config, Serving};
 use crate::serve;
-use crate::store::parse_scopes;
+use crate::store::{Indexed, parse_scopes};
 use output::Output;
 
 /// A SCIM 2.0 provisioning server. Without a command it serves.
@@ -218,6 +218,9 @@ impl Cli {
         };
         let mut config = Config::new(&common, serving)?;
         config.store.create = command.may_begin();
+        if !matches!(command, Command::Migrate(_)) {
+            config.store.indexed = Indexed::AsStored;
+        }
         match command {
             Command::Serve(_) => {}
             Command::Migrate(output) => directory::migrate(&config, output)?,

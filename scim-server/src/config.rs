@@ -10,7 +10,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::logging::LogFormat;
-use crate::store;
+use crate::store::{self, Indexed};
 
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
@@ -85,7 +85,8 @@ pub struct Serving {
     /// Database connections that write at the same time; SQLite has one [default: 8]
     #[arg(long, env = "SCIM_WRITERS", value_name = "N")]
     pub writers: Option<u32>,
-    /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title
+    /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title; kept in the database,
+    /// for all instances [default: what it has]
     #[arg(long, env = "SCIM_INDEXED", value_name = "TYPE:PATH", value_delimiter = ',')]
     pub indexed: Option<Vec<String>>,
     /// Requests with a bad token from one address in a minute; more get 429 [default: 100]
@@ -190,7 +191,10 @@ impl Config {
         };
         store.wait = limit(common.pool_wait, file.pool_wait, store.wait);
         store.token_limit = common.token_limit.or(file.token_limit).unwrap_or(store.token_limit);
-        store.indexed = serving.indexed.or(file.indexed).unwrap_or_default();
+        store.indexed = serving.indexed.or(file.indexed).map_or(Indexed::Kept, |list| {
+            // An empty value is a list of one empty text.
+            Indexed::These(list.into_iter().filter(|entry| !entry.is_empty()).collect())
+        });
         let base_path = serving.base_path.or(file.base_path).unwrap_or("/scim/v2".into());
         let seconds = |flag: Option<u64>, file: Option<u64>, default| {
             Duration::from_secs(flag.or(file).unwrap_or(default).max(1))

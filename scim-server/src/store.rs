@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod foresee;
 mod groups;
+mod held;
 mod index;
 mod later;
 mod link;
@@ -17,6 +18,7 @@ mod locks;
 mod migrate;
 mod narrow;
 mod organizations;
+mod plans;
 #[cfg(feature = "postgres")]
 mod pooled;
 mod records;
@@ -52,6 +54,7 @@ use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
 use link::Link;
 use locks::Hold;
+use plans::Plans;
 use writer::{Attempt, Writer};
 
 /// Where and how to keep the data.
@@ -69,8 +72,8 @@ pub struct Options {
     pub wait: Duration,
     /// How many resources a search may look at that no index narrows down.
     pub budget: usize,
-    /// Attributes to index beyond the standard ones, as `Type:path`, e.g. `User:title`.
-    pub indexed: Vec<String>,
+    /// The attributes to index beyond the standard ones.
+    pub indexed: Indexed,
     /// Tokens that an organization may have at the same time.
     pub token_limit: usize,
     /// Whether a database that isn't there is made.
@@ -88,11 +91,24 @@ impl Options {
             limits: TimeLimits::default(),
             wait: Duration::from_secs(2),
             budget: 100_000,
-            indexed: Vec::new(),
+            indexed: Indexed::default(),
             token_limit: 2,
             create: true,
         }
     }
+}
+
+/// Which attributes are indexed beyond the standard ones. That is kept in the database and true for all who
+/// use it; whoever decides on other ones indexes everything anew when it opens the database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Indexed {
+    /// Those that the database has.
+    AsStored,
+    /// Those that the database has, and the standard ones.
+    #[default]
+    Kept,
+    /// These, as `Type:path`, e.g. `User:title`, and the standard ones.
+    These(Vec<String>),
 }
 
 /// How long PostgreSQL may take before a request is answered with 503.
@@ -125,7 +141,7 @@ pub struct DieselStore(Arc<Inner>);
 
 struct Inner {
     registry: Registry,
-    plan: IndexPlan,
+    plans: Plans,
     budget: usize,
     target: Target,
     readers: Pool<Manager>,
@@ -158,7 +174,9 @@ impl DieselStore {
     /// One sentence that says what is wrong and what to do.
     pub fn open(options: &Options, registry: &Registry) -> std::result::Result<Self, OpenError> {
         let target = Target::parse(options)?;
-        let plan = IndexPlan::new(registry, &options.indexed)?;
+        if let Indexed::These(more) = &options.indexed {
+            IndexPlan::new(registry, more).map_err(OpenError::new)?;
+        }
         if !options.create {
             target.require()?;
         }
@@ -183,7 +201,7 @@ impl DieselStore {
         };
         let store = Self(Arc::new(Inner {
             registry: registry.clone(),
-            plan,
+            plans: Plans::new(registry, &options.indexed),
             budget: options.budget,
             target: target.clone(),
             readers,
@@ -192,7 +210,7 @@ impl DieselStore {
             facts,
             token_limit: options.token_limit.max(1),
         }));
-        store.0.reindex_if_planned_anew().map_err(|e| OpenError::of(&target, &e))?;
+        store.0.settle_plan().map_err(|e| OpenError::of(&target, &e))?;
         Ok(store)
     }
 

@@ -12,7 +12,7 @@ use scim_core::org::{Cause, DomainPolicy};
 use scim_core::resource::Id;
 use scim_core::store::{Member, Store, Tenant, Transaction};
 use scim_core::{Error, Kind, Result, testkit};
-use scim_server::store::{DieselStore, Options};
+use scim_server::store::{DieselStore, Indexed, Options};
 use serde_json::Value;
 
 scim_core::store_suite!(diesel, let (_place, store) = fresh() => store);
@@ -149,7 +149,7 @@ fn what_cannot_be_opened_is_said_in_one_sentence() {
     let error = DieselStore::open(&place.options(), &registry).unwrap_err().to_string();
     assert!(error.contains("not a database"), "{error}");
     let place = Place::on_sqlite();
-    let bad = Options { indexed: vec!["User:name".into()], ..place.options() };
+    let bad = Options { indexed: Indexed::These(vec!["User:name".into()]), ..place.options() };
     let error = DieselStore::open(&bad, &registry).unwrap_err().to_string();
     assert!(error.contains("can't be indexed"), "{error}");
 }
@@ -158,7 +158,7 @@ fn what_cannot_be_opened_is_said_in_one_sentence() {
 fn a_new_plan_indexes_what_is_there() {
     let place = Place::fresh();
     drop(place.open());
-    let planned = Options { indexed: vec!["User:title".into()], ..place.options() };
+    let planned = Options { indexed: Indexed::These(vec!["User:title".into()]), ..place.options() };
     let store = DieselStore::open(&planned, &testkit::registry()).unwrap();
     testkit::search_equals_matches(&store, 2);
 }

@@ -432,6 +432,91 @@ fn versions_guard_reads_and_writes() {
 }
 
 #[test]
+fn users_are_found_by_their_groups_however_many_there_are() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let post = |i: usize| {
+        let data = json!({"userName": format!("u{i:04}"), "title": format!("Title {i}")});
+        json!({"method": "POST", "path": "/Users", "bulkId": format!("{i}"), "data": data})
+    };
+    let mut ids = Vec::new();
+    for part in (0..2400).collect::<Vec<_>>().chunks(800) {
+        let operations: Vec<_> = part.iter().map(|i| post(*i)).collect();
+        let done = client.post("/Bulk", &json!({"Operations": operations})).is(200).json();
+        ids.extend(done["Operations"].as_array().unwrap().iter().map(|operation| {
+            operation["location"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()
+        }));
+    }
+    let group = |name: &str, members: &[String]| {
+        let members: Vec<_> = members.iter().map(|id| json!({"value": id})).collect();
+        client.post("/Groups", &json!({"displayName": name, "members": members})).is(201).id()
+    };
+    let inner = group("Inner Circle", &ids[..3]);
+    let outer = group("Outer", &[ids[2].clone(), ids[3].clone(), inner.clone()]);
+    group("Everybody", &ids[..2000]);
+    let found = |filter: &str| {
+        let answer = client.filter("/Users", filter).is(200).json();
+        let first = answer["Resources"][0]["userName"].as_str().unwrap_or_default().to_owned();
+        (answer["totalResults"].as_u64().unwrap(), first)
+    };
+    for (filter, total, first) in [
+        ("groups.display co \"CIRCLE\"", 3, "u0000"),
+        (&format!("groups.value eq \"{inner}\""), 3, "u0000"),
+        (&format!("groups.value eq \"{outer}\""), 4, "u0000"),
+        ("groups[display eq \"outer\" and type eq \"direct\"]", 2, "u0002"),
+        ("groups[display eq \"outer\" and type eq \"indirect\"]", 2, "u0000"),
+        ("groups.type eq \"indirect\"", 2, "u0000"),
+        ("groups pr", 2000, "u0000"),
+        ("not (groups pr)", 400, "u2000"),
+        ("groups.display ne \"outer\"", 1996, "u0004"),
+        ("groups.display eq \"nothing\"", 0, ""),
+        ("groups.display eq \"outer\" and title ew \" 3\"", 1, "u0003"),
+        ("groups.display eq \"outer\" or title eq \"title 2399\"", 5, "u0000"),
+        ("userName sw \"u000\" and not (groups.display eq \"Outer\")", 6, "u0004"),
+    ] {
+        let sorted = format!("{}&sortBy=userName", scim_tests::encode(filter));
+        let answer = client.get(&format!("/Users?filter={sorted}&count=1")).is(200).json();
+        assert_eq!(
+            (answer["totalResults"].as_u64(), found(filter).0),
+            (Some(total), total),
+            "{filter}"
+        );
+        let name = answer["Resources"][0]["userName"].as_str().unwrap_or_default();
+        assert_eq!(name, first, "{filter}");
+    }
+    // One way there and back for each user would take many times what looking at each takes.
+    let time = |filter: &str| {
+        let took = (0..3).map(|_| {
+            let start = std::time::Instant::now();
+            client.filter("/Users", filter).is(200);
+            start.elapsed()
+        });
+        took.min().unwrap()
+    };
+    let (plain, held) = (time("title co \"none\""), time("groups.display co \"none\""));
+    assert!(held <= plain, "{held:?}, where looking at each takes {plain:?}");
+}
+
+#[test]
+fn a_bulk_id_names_one_operation() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let post = |id: usize, name: usize| {
+        let data = json!({"userName": format!("u{name}")});
+        json!({"method": "POST", "path": "/Users", "bulkId": format!("b{id}"), "data": data})
+    };
+    let near = vec![post(1, 1), post(1, 2)];
+    let far: Vec<_> = (0..122).map(|i| post(i % 121, i)).collect();
+    let delete = json!({"method": "DELETE", "path": "/Users/bulkId:b1", "bulkId": "b1"});
+    for operations in [near, far, vec![post(1, 1), delete]] {
+        let refused = client.post("/Bulk", &json!({"Operations": operations}));
+        refused.refuses(400, "invalidValue");
+        assert!(refused.text.contains("same bulkId"), "{refused:?}");
+        assert_eq!(client.get("/Users").json()["totalResults"], 0);
+    }
+}
+
+#[test]
 fn bulk_references_in_any_order_and_in_circles() {
     let server = Server::start();
     let client = server.provisioner();

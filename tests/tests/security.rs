@@ -573,6 +573,18 @@ fn s26_names_are_compared_by_what_they_are() {
     }
     let nul = r#"{"userName":"a\u0000b"}"#;
     client.send("POST", "/scim/v2/Users", &[], Some(nul)).refuses(400, "invalidSyntax");
+    // JSON within a value is no way in.
+    let ann = client.post("/Users", &user("ann")).is(201).id();
+    for inner in ["{\"value\":\"\\u0000\"}", "{\"value\":\"a\",\"VALUE\":\"b\"}"] {
+        let body = json!({"userName": "bob", "roles": [{"value": inner}]});
+        client.post("/Users", &body).refuses(400, "invalidSyntax");
+        client
+            .post("/Users", &json!({"userName": "bob", "roles": [inner]}))
+            .refuses(400, "invalidSyntax");
+        let add = json!([{"op": "add", "path": "roles", "value": [{"value": inner}]}]);
+        client.patch(&format!("/Users/{ann}"), add).refuses(400, "invalidSyntax");
+    }
+    assert_eq!(client.get("/Users").json()["totalResults"], 6);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::attribute::{Attribute, Mutability, Type};
 use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
+use crate::json;
 use crate::text::same_name;
 
 /// The longest string, in bytes (S24).
@@ -199,7 +200,7 @@ fn conform_complex(
     object: Map<String, Value>,
     dialect: &mut Dialect,
 ) -> Result<Option<Value>> {
-    let object = json_in_value(attribute, object, dialect);
+    let object = json_in_value(path, attribute, object, dialect)?;
     let mut found: Vec<(usize, Value)> = Vec::with_capacity(object.len());
     for (name, value) in object {
         let position = attribute.sub_attributes.iter().position(|sub| same_name(&sub.name, &name));
@@ -229,26 +230,29 @@ fn conform_complex(
 
 /// `{"value": "{\"value\":\"admin\",\"type\":\"x\"}"}` → `{"value": "admin", "type": "x"}`.
 fn json_in_value(
+    path: &str,
     attribute: &Attribute,
     mut object: Map<String, Value>,
     dialect: &mut Dialect,
-) -> Map<String, Value> {
-    let inner = match object.get("value") {
-        Some(Value::String(text)) if attribute.multi_valued && text.starts_with('{') => {
-            serde_json::from_str::<Map<String, Value>>(text).ok()
-        }
-        _ => None,
+) -> Result<Map<String, Value>> {
+    let text = match object.get("value") {
+        Some(Value::String(text)) if attribute.multi_valued && text.starts_with('{') => text,
+        _ => return Ok(object),
     };
-    if let Some(inner) = inner
-        && inner.keys().all(|name| attribute.sub(name).is_some())
-        && dialect.allows(Normalizer::JsonInValue)
-    {
-        object.remove("value");
-        for (name, value) in inner {
-            object.entry(name).or_insert(value);
-        }
+    let Ok(inner) = serde_json::from_str::<Map<String, Value>>(text) else { return Ok(object) };
+    let known = inner.keys().all(|name| attribute.sub(name).is_some());
+    if !known || !dialect.allows(Normalizer::JsonInValue) {
+        return Ok(object);
     }
-    object
+    // What a body may not hold can't come in by this door.
+    let inner = json::parse_object(text.as_bytes()).map_err(|e| {
+        Error::invalid_syntax(format!("\"{path}.value\" holds JSON, but {}", e.detail()))
+    })?;
+    object.remove("value");
+    for (name, value) in inner {
+        object.entry(name).or_insert(value);
+    }
+    Ok(object)
 }
 
 /// What to do with a name that no schema knows.

@@ -95,6 +95,7 @@ where
             );
             return Err(Error::new(Kind::PayloadTooLarge, detail));
         }
+        refuse_twins(&operations)?;
         let ids = self.0.preassign(&operations);
         let prepared: Vec<_> =
             operations.iter_mut().map(|op| self.0.prepare(call, op, &ids, dialect)).collect();
@@ -102,9 +103,10 @@ where
         let mut answers: Vec<Option<Answer>> = operations.iter().map(|_| None).collect();
         let mut failed = HashSet::new();
         let mut errors = 0;
-        for batch in units.chunks(BATCH) {
+        let mut broken = None;
+        for (n, batch) in units.chunks(BATCH).enumerate() {
             // The closure may run again: what it decides goes into fresh values each time.
-            let (said, failures) = self.change(call.caller, None, |tx| {
+            let done = self.change(call.caller, None, |tx| {
                 // Two bulk requests with the same resources in another order would wait for each other.
                 tx.alone()?;
                 let (mut said, mut failures) = (Vec::new(), failed.clone());
@@ -124,7 +126,23 @@ where
                     }
                 }
                 Ok((said, failures))
-            })?;
+            });
+            let (said, failures) = match done {
+                Ok(done) => done,
+                Err(error) if n == 0 => return Err(error),
+                // What was committed before is told, and what was not reached.
+                Err(error) => {
+                    let here: HashSet<usize> = batch.iter().flatten().copied().collect();
+                    for (i, place) in answers.iter_mut().enumerate().filter(|(_, a)| a.is_none()) {
+                        let so =
+                            if here.contains(&i) { "" } else { "; this operation was not reached" };
+                        let said = Error::new(error.kind(), format!("{}{so}", error.detail()));
+                        *place = Some(Answer { result: Err(said) });
+                    }
+                    broken = Some(error);
+                    break;
+                }
+            };
             failed = failures;
             errors += count_errors(&said);
             for (i, answer) in said {
@@ -136,11 +154,34 @@ where
                 break;
             }
         }
-        let answers = operations.iter().zip(answers).filter_map(|(op, answer)| Some((op, answer?)));
-        let said: Vec<_> = answers.map(|(op, answer)| answer.to_json(op)).collect();
+        let answers: Vec<_> =
+            operations.iter().zip(answers).filter_map(|(op, answer)| Some((op, answer?))).collect();
+        let said: Vec<_> = answers.iter().map(|(op, answer)| answer.to_json(op)).collect();
         let message = json!({"schemas": [BULK_RESPONSE], "Operations": said});
-        Ok(Response::message(200, message.to_string().into_bytes()))
+        // The log is told of what went wrong on this side.
+        let own =
+            |(_, answer): (_, Answer)| answer.result.err().filter(|e| e.kind().status() >= 500);
+        let error = broken.or_else(|| answers.into_iter().find_map(own));
+        Ok(Response { error, ..Response::message(200, message.to_string().into_bytes()) })
     }
+}
+
+/// RFC 7644 §3.7: a bulkId is "unique within a bulk request".
+fn refuse_twins(operations: &[Operation]) -> Result<()> {
+    let mut seen = HashMap::new();
+    for (i, operation) in operations.iter().enumerate() {
+        if let Some(bulk_id) = &operation.bulk_id
+            && let Some(first) = seen.insert(bulk_id, i)
+        {
+            let detail = format!(
+                "Operations[{}] and Operations[{}] have the same bulkId; each needs its own. Nothing was done",
+                first + 1,
+                i + 1
+            );
+            return Err(Error::invalid_value(detail));
+        }
+    }
+    Ok(())
 }
 
 fn count_errors(said: &[(usize, Answer)]) -> usize {
@@ -219,12 +260,12 @@ impl Operation {
 }
 
 impl<S, D> Inner<S, D> {
-    /// The ids that POSTs will get, by bulkId. A bulkId used twice names the first.
+    /// The ids that POSTs will get, by bulkId.
     fn preassign(&self, operations: &[Operation]) -> HashMap<String, Id> {
         let mut ids = HashMap::new();
         for operation in operations.iter().filter(|op| op.method == "POST") {
             if let Some(bulk_id) = &operation.bulk_id {
-                ids.entry(bulk_id.clone()).or_insert_with(|| self.env.ids.next());
+                ids.insert(bulk_id.clone(), self.env.ids.next());
             }
         }
         ids
@@ -425,7 +466,7 @@ fn dependencies(operations: &[Operation], prepared: &[Prepared]) -> Vec<Vec<usiz
     let mut makers = HashMap::new();
     for (i, operation) in operations.iter().enumerate().filter(|(_, op)| op.method == "POST") {
         if let Some(bulk_id) = &operation.bulk_id {
-            makers.entry(bulk_id.as_str()).or_insert(i);
+            makers.insert(bulk_id.as_str(), i);
         }
     }
     let makers = &makers;

@@ -281,14 +281,9 @@ impl Transaction for MemoryTransaction<'_> {
         let resources = self.directory().resources.values().filter(|r| r.kind().name == kind.name);
         let candidates: Vec<Resource> = resources.cloned().collect();
         let Some(predicate) = &query.predicate else { return query.page(candidates) };
-        let needs = predicate.needs();
-        let mut matching = Vec::new();
-        for resource in candidates {
-            if predicate.matches(&hydrate(self, &resource, needs)?) {
-                matching.push(resource);
-            }
-        }
-        query.page(matching)
+        let whole = hydrate(self, &candidates, predicate.needs())?;
+        let all = candidates.into_iter().zip(whole);
+        query.page(all.filter(|(_, whole)| predicate.matches(whole)).map(|(r, _)| r).collect())
     }
 
     fn insert(&mut self, resource: &Resource) -> Result<()> {

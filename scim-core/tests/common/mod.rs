@@ -15,7 +15,7 @@ use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::store::Tenant;
 use scim_core::store::memory::MemoryStore;
-use scim_core::{Handler, Service};
+use scim_core::{Handler, Service, Store};
 use serde_json::{Value, json};
 
 struct World(AtomicU64);
@@ -38,15 +38,25 @@ impl Passwords for World {
     }
 }
 
-pub(crate) struct Client(Service<MemoryStore>, Preset);
+pub(crate) struct Client<S = MemoryStore>(Service<S>, Preset);
 
 impl Client {
     pub(crate) fn new(preset: Preset) -> Self {
+        Self::on(MemoryStore::new(), preset)
+    }
+}
+
+impl<S> Client<S>
+where
+    Service<S>: Handler,
+    S: Store,
+{
+    pub(crate) fn on(store: S, preset: Preset) -> Self {
         let world = Arc::new(World(AtomicU64::new(1)));
         let env = Env { clock: world.clone(), ids: world.clone(), passwords: world };
         let registry = Registry::standard().unwrap();
         let settings = Settings::new([1; 32]);
-        Self(Service::new(registry, MemoryStore::new(), Open, env, settings), preset)
+        Self(Service::new(registry, store, Open, env, settings), preset)
     }
 
     pub(crate) fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {

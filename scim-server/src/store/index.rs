@@ -6,17 +6,11 @@ use scim_core::filter::Operand;
 use scim_core::path::AttrPath;
 use scim_core::resource::Resource;
 use scim_core::schema::{AttrRef, Registry, ResourceType, Type};
-use scim_core::store::{Tenant, UniqueKey, unique_keys};
+use scim_core::store::{UniqueKey, unique_keys};
 use scim_core::{Error, Kind, Result, text};
 use serde_json::Value;
 
-use super::connection::Conn;
-use super::error::OpenError;
-use super::link::Link;
-use super::locks::{Hold, lock, stop_writes};
-use super::statement::statement;
-use super::transaction::DieselTransaction;
-use super::{Inner, setting};
+use super::Inner;
 
 /// What identity providers look people up by.
 const STANDARD: [&str; 13] = [
@@ -42,12 +36,15 @@ const USUAL: [(&str, &str); 2] =
 /// The key of a resource that lacks the usual value of an attribute. No value has it: an empty one has none.
 pub(super) const LACKING: &str = "";
 
-/// The setting that tells which plan the key tables were written by.
-const PLAN_SETTING: &str = "index_plan";
-
 /// The indexed attributes beyond the unique ones.
-#[derive(Debug, Clone)]
-pub(super) struct IndexPlan(Vec<Indexed>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct IndexPlan {
+    attributes: Vec<Indexed>,
+    /// A number that rises with each change, once it is stored.
+    version: u64,
+    /// As it is stored: the number and the attributes.
+    text: String,
+}
 
 #[derive(Debug, Clone)]
 struct Indexed {
@@ -62,40 +59,94 @@ struct Indexed {
 pub(super) type Key<'p> = (&'p str, String);
 
 impl IndexPlan {
-    pub(super) fn new(
-        registry: &Registry,
-        more: &[String],
-    ) -> std::result::Result<Self, OpenError> {
-        let mut plan: Vec<Indexed> = Vec::new();
-        let standard = STANDARD.iter().map(|entry| (*entry, false));
-        for (entry, asked) in standard.chain(more.iter().map(|entry| (entry.as_str(), true))) {
-            let found = entry.split_once(':').and_then(|(kind, path)| {
-                let path = AttrPath::parse(path).ok()?;
-                let kind = registry.by_name(kind)?;
-                Some((kind, kind.resolve(&path, Kind::InvalidPath).ok()?))
-            });
-            match found {
-                Some((kind, attr)) if attr.leaf().kind != Type::Complex && !attr.is_secret() => {
-                    let (kind, path) = (kind.name.clone(), attr.to_string());
-                    if !plan.iter().any(|known| known.kind == kind && known.path == path) {
-                        let usual =
-                            USUAL.iter().find(|(name, _)| *name == format!("{kind}:{path}"));
-                        let exact = attr.leaf().is_case_exact();
-                        let usual = usual.map(|(_, value)| text::key(value, exact).into_owned());
-                        plan.push(Indexed { kind, path, attr, usual });
-                    }
-                }
-                _ if asked => {
-                    return Err(OpenError::new(format!(
-                        "\"{entry}\" can't be indexed; name a simple attribute as Type:path, like \
-                         User:title or User:name.givenName"
-                    )));
-                }
-                // A registry without that type or attribute has nothing to index.
-                _ => {}
-            }
+    /// The standard attributes and these.
+    ///
+    /// # Errors
+    /// One sentence about one that can't be indexed.
+    pub(super) fn new(registry: &Registry, more: &[String]) -> std::result::Result<Self, String> {
+        let mut plan = Self::default();
+        // A registry without that type or attribute has nothing to index.
+        for entry in STANDARD {
+            plan.attributes.extend(Indexed::new(registry, entry));
         }
-        Ok(Self(plan))
+        for entry in more {
+            let indexed = Indexed::new(registry, entry).ok_or_else(|| {
+                format!(
+                    "\"{entry}\" can't be indexed; name a simple attribute as Type:path, like User:title or \
+                     User:name.givenName"
+                )
+            })?;
+            plan.add(indexed);
+        }
+        Ok(plan)
+    }
+
+    /// The plan that a database has.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] for one with attributes that aren't known here.
+    pub(super) fn parse(registry: &Registry, text: &str) -> Result<Self> {
+        // The first plans had no number.
+        let (version, entries) = match text.split_once(' ') {
+            Some((number, entries)) if !number.contains(':') => (number.parse().ok(), entries),
+            _ => (Some(0), text),
+        };
+        let version = version.ok_or_else(|| newer(text))?;
+        let mut plan = Self { version, text: text.to_owned(), ..Self::default() };
+        for entry in entries.split(' ').filter(|entry| !entry.is_empty()) {
+            let (name, usual) = match entry.split_once('!') {
+                Some((name, usual)) => (name, Some(usual.to_owned())),
+                None => (entry, None),
+            };
+            let indexed = Indexed::new(registry, name).ok_or_else(|| newer(entry))?;
+            plan.add(Indexed { usual, ..indexed });
+        }
+        Ok(plan)
+    }
+
+    /// The plan, to be stored under a number.
+    pub(super) fn numbered(self, version: u64) -> Self {
+        let entry = |Indexed { kind, path, usual, .. }: &Indexed| match usual {
+            None => format!(" {kind}:{path}"),
+            Some(usual) => format!(" {kind}:{path}!{usual}"),
+        };
+        let entries: String = self.attributes.iter().map(entry).collect();
+        Self { version, text: format!("{version}{entries}"), ..self }
+    }
+
+    pub(super) const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// As it is stored.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// This plan, and what another has beyond it.
+    pub(super) fn and(mut self, other: &Self) -> Self {
+        other.attributes.iter().cloned().for_each(|indexed| self.add(indexed));
+        self
+    }
+
+    /// Whether the key tables look the same by both.
+    pub(super) fn indexes_the_same(&self, other: &Self) -> bool {
+        let has = |plan: &Self, one: &Indexed| plan.attributes.iter().any(|i| i.is_as(one));
+        self.attributes.len() == other.attributes.len()
+            && self.attributes.iter().all(|one| has(other, one))
+    }
+
+    /// The attributes beyond the standard ones, for people.
+    pub(super) fn beyond_standard(&self) -> String {
+        let names = self.attributes.iter().map(|i| format!("{}:{}", i.kind, i.path));
+        let more: Vec<_> = names.filter(|name| !STANDARD.contains(&name.as_str())).collect();
+        if more.is_empty() { "none".to_owned() } else { more.join(",") }
+    }
+
+    fn add(&mut self, indexed: Indexed) {
+        if !self.attributes.iter().any(|i| i.kind == indexed.kind && i.path == indexed.path) {
+            self.attributes.push(indexed);
+        }
     }
 
     /// Whether the attribute has keys.
@@ -110,14 +161,14 @@ impl IndexPlan {
 
     fn find(&self, kind: &ResourceType, attr: &AttrRef) -> Option<&Indexed> {
         let path = attr.to_string();
-        self.0.iter().find(|indexed| indexed.kind == kind.name && indexed.path == path)
+        self.attributes.iter().find(|indexed| indexed.kind == kind.name && indexed.path == path)
     }
 
     /// The keys of a resource, by attribute.
     pub(super) fn keys(&self, resource: &Resource) -> Result<BTreeSet<Key<'_>>> {
         let document = resource.document()?;
         let mut keys = BTreeSet::new();
-        for indexed in self.0.iter().filter(|i| i.kind == resource.kind().name) {
+        for indexed in self.attributes.iter().filter(|i| i.kind == resource.kind().name) {
             let mut lacking = indexed.usual.is_some();
             for value in indexed.attr.values(document) {
                 match key_of(&indexed.attr, value) {
@@ -132,13 +183,31 @@ impl IndexPlan {
         }
         Ok(keys)
     }
+}
 
-    fn describe(&self) -> String {
-        let entry = |Indexed { kind, path, usual, .. }: &Indexed| match usual {
-            None => format!("{kind}:{path}"),
-            Some(usual) => format!("{kind}:{path}!{usual}"),
-        };
-        self.0.iter().map(entry).collect::<Vec<_>>().join(" ")
+fn newer(entry: &str) -> Error {
+    Error::busy("The database is indexed by a newer program").with_source(format!(
+        "the database is indexed by \"{entry}\", which isn't known here; run the newer program"
+    ))
+}
+
+impl Indexed {
+    fn new(registry: &Registry, entry: &str) -> Option<Self> {
+        let (kind, path) = entry.split_once(':')?;
+        let kind = registry.by_name(kind)?;
+        let attr = kind.resolve(&AttrPath::parse(path).ok()?, Kind::InvalidPath).ok()?;
+        if attr.leaf().kind == Type::Complex || attr.is_secret() {
+            return None;
+        }
+        let (kind, path) = (kind.name.clone(), attr.to_string());
+        let usual = USUAL.iter().find(|(name, _)| *name == format!("{kind}:{path}"));
+        let exact = attr.leaf().is_case_exact();
+        let usual = usual.map(|(_, value)| text::key(value, exact).into_owned());
+        Some(Self { kind, path, attr, usual })
+    }
+
+    fn is_as(&self, other: &Self) -> bool {
+        (&self.kind, &self.path, &self.usual) == (&other.kind, &other.path, &other.usual)
     }
 }
 
@@ -174,8 +243,12 @@ impl Inner {
     }
 
     /// The values of a resource that it can be looked up by, as rows.
-    pub(super) fn key_rows(&self, resource: &Resource) -> Result<BTreeSet<Key<'_>>> {
-        let keys = self.plan.keys(resource)?;
+    pub(super) fn key_rows<'p>(
+        &self,
+        plan: &'p IndexPlan,
+        resource: &Resource,
+    ) -> Result<BTreeSet<Key<'p>>> {
+        let keys = plan.keys(resource)?;
         for (path, key) in &keys {
             self.require_short(path, key)?;
         }
@@ -191,58 +264,5 @@ impl Inner {
             ))),
             _ => Ok(()),
         }
-    }
-
-    /// Writes the key tables anew if they were written by another plan.
-    pub(super) fn reindex_if_planned_anew(&self) -> Result<()> {
-        let plan = self.plan.describe();
-        let is_there = |there: &Option<String>| there.as_deref() == Some(plan.as_str());
-        if is_there(&self.glance(|conn| setting(conn, PLAN_SETTING))?) {
-            return Ok(());
-        }
-        self.write(|conn| {
-            lock(conn, "setting", PLAN_SETTING)?;
-            let there = setting(conn, PLAN_SETTING)?;
-            if is_there(&there) {
-                // Another instance was faster.
-                return Ok(());
-            }
-            if there.is_some() {
-                stop_writes(conn)?;
-                log::info!("the indexed attributes have changed: indexing anew");
-                self.reindex(conn)?;
-            }
-            statement("INSERT INTO settings (name, value) VALUES (")
-                .text(PLAN_SETTING)
-                .sql(", ")
-                .text(&plan)
-                .sql(") ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-                .execute(conn)?;
-            Ok(())
-        })
-    }
-
-    fn reindex(&self, conn: &mut Conn) -> Result<()> {
-        use diesel::sql_types::Text;
-        statement("DELETE FROM attribute_keys").execute(conn)?;
-        let organizations: Vec<String> =
-            statement("SELECT id FROM organizations").rows::<Text, _>(conn)?;
-        for organization in organizations {
-            let tenant = Tenant::new(&organization);
-            let mut tx = DieselTransaction::new(Link::Begun(conn), self, &tenant, Hold::Free);
-            for kind in self.registry.types() {
-                let mut after = String::new();
-                loop {
-                    let page = tx.page_after(kind, &after, 1000)?;
-                    let Some(last) = page.last() else { break };
-                    after = last.id().to_string();
-                    for resource in &page {
-                        tx.insert_keys(resource, self.key_rows(resource)?.iter())?;
-                    }
-                    tx.write_what_is_left()?;
-                }
-            }
-        }
-        Ok(())
     }
 }

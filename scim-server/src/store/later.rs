@@ -99,7 +99,7 @@ impl DieselTransaction<'_> {
     fn leave(&mut self, later: Later) -> Result<()> {
         if !self.link.is_far() {
             let written = later.sql.execute(self.conn_for_what_is_left()?)?;
-            return met_none(later.rows.is_none_or(|rows| rows == written));
+            return self.met_none(later.rows.is_none_or(|rows| rows == written));
         }
         let full = self.left.len() == NAMES.len();
         if full || self.left.iter().any(|other| other.what == later.what) {
@@ -115,10 +115,23 @@ impl DieselTransaction<'_> {
         if left.is_empty() {
             return Ok(());
         }
+        self.write_together(left)
+    }
+
+    /// Writes what waits, and checks what that rests on.
+    pub(super) fn write_at_last(&mut self) -> Result<()> {
+        let left = std::mem::take(&mut self.left);
+        if left.is_empty() && !self.rests_on_a_guess() {
+            return Ok(());
+        }
+        self.write_together(left)
+    }
+
+    fn write_together(&mut self, left: Vec<Later>) -> Result<()> {
+        let (sql, holds) = self.together(left);
         let conn = self.conn_for_what_is_left()?;
-        let (sql, holds) = together(left);
         let held: Vec<i64> = sql.sql(" SELECT ").then(&holds).rows::<BigInt, _>(conn)?;
-        met_none(held == [1])
+        self.met_none(held == [1])
     }
 
     /// Writes what waits, and `last`, which returns a number, in one statement.
@@ -127,41 +140,44 @@ impl DieselTransaction<'_> {
         last: impl FnOnce(Statement) -> Statement + 's,
     ) -> Result<Vec<i64>> {
         let left = std::mem::take(&mut self.left);
-        let conn = self.conn_for_what_is_left()?;
         if left.is_empty() {
-            return last(Statement::default()).rows::<BigInt, _>(conn);
+            return last(Statement::default()).rows::<BigInt, _>(self.conn_for_what_is_left()?);
         }
-        let (sql, holds) = together(left);
+        let (sql, holds) = self.together(left);
+        let conn = self.conn_for_what_is_left()?;
         let rows: Vec<(i64, i64)> =
             last(sql.sql(" ")).sql(", ").then(&holds).rows::<(BigInt, BigInt), _>(conn)?;
-        met_none(rows.iter().all(|(_, held)| *held == 1))?;
+        self.met_none(rows.iter().all(|(_, held)| *held == 1))?;
         Ok(rows.into_iter().map(|(number, _)| number).collect())
     }
-}
 
-/// The writes as parts of a statement that is to follow, and what is 1 if each wrote what it had to.
-fn together(left: Vec<Later>) -> (Statement, Statement) {
-    let (mut sql, mut holds) = (Statement::default(), statement("CASE WHEN TRUE"));
-    for (later, (with, count)) in left.into_iter().zip(NAMES) {
-        sql = sql.sql(with).then(&later.sql);
-        if let Some(rows) = later.rows {
-            sql = sql.sql(" RETURNING 1");
-            holds = holds.sql(" AND ").sql(count).integer(super::search::integer(rows));
+    /// The writes as parts of a statement that is to follow, and what is 1 if each wrote what it had to.
+    fn together(&mut self, left: Vec<Later>) -> (Statement, Statement) {
+        let (mut sql, mut holds) = (Statement::default(), statement("CASE WHEN TRUE"));
+        for (later, (with, count)) in left.into_iter().zip(NAMES) {
+            sql = sql.sql(with).then(&later.sql);
+            if let Some(rows) = later.rows {
+                sql = sql.sql(" RETURNING 1");
+                holds = holds.sql(" AND ").sql(count).integer(super::search::integer(rows));
+            }
+            sql = sql.sql(")");
         }
-        sql = sql.sql(")");
+        let holds = self.and_the_guess_is_right(holds);
+        (sql, holds.sql(" THEN CAST(1 AS BIGINT) ELSE 0 END"))
     }
-    (sql, holds.sql(" THEN CAST(1 AS BIGINT) ELSE 0 END"))
-}
 
-/// # Errors
-/// One after which the transaction is run again.
-fn met_none(held: bool) -> Result<()> {
-    if held {
-        return Ok(());
+    /// # Errors
+    /// One after which the transaction is run again.
+    pub(super) fn met_none(&self, held: bool) -> Result<()> {
+        if held {
+            return Ok(());
+        }
+        // It may be the plan that has changed.
+        self.store.plans.doubt();
+        let other = DieselError::DatabaseError(
+            DatabaseErrorKind::SerializationFailure,
+            Box::new("another transaction was faster".to_owned()),
+        );
+        Err(Error::busy("The change met another one; try again").with_source(other))
     }
-    let other = DieselError::DatabaseError(
-        DatabaseErrorKind::SerializationFailure,
-        Box::new("another transaction was faster".to_owned()),
-    );
-    Err(Error::busy("The change met another one; try again").with_source(other))
 }

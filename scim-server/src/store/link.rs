@@ -35,6 +35,13 @@ impl Link<'_> {
         }
     }
 
+    /// Whether each statement sees what was committed before it, rather than all the same; where a statement
+    /// is a way there and back.
+    #[cfg(feature = "postgres")]
+    pub(super) const fn has_begun(&self) -> bool {
+        matches!(self, Self::Begun(_))
+    }
+
     /// Whether a statement is a way there and back, so that fewer are better.
     pub(super) fn is_far(&self) -> bool {
         match self {

@@ -239,6 +239,19 @@ pub(super) fn stop_writes(conn: &mut Conn) -> Result<()> {
     }
 }
 
+/// Keeps others from stopping all changes until the transaction ends.
+#[cfg(feature = "postgres")]
+pub(super) fn share_writes(conn: &mut Conn) -> Result<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection as _;
+            let lock = "LOCK TABLE resources IN ROW EXCLUSIVE MODE";
+            conn.batch_execute(lock).map_err(super::error::of)
+        }
+    }
+}
+
 /// Runs `f` while it has the lock of that name, on a connection of its own; not at all, if another has it.
 #[cfg(feature = "postgres")]
 pub(super) fn elected(

@@ -6,6 +6,7 @@ use scim_core::schema::{AttrRef, ResourceType};
 use scim_core::store::Tenant;
 use scim_core::text::after_prefix;
 
+use super::held::{self, Meant};
 use super::index::{IndexPlan, LACKING, operand_key};
 use super::statement::{Statement, statement};
 
@@ -15,6 +16,25 @@ pub(super) struct Condition {
     pub(super) sql: Statement,
     /// Whether it holds for what matches only. Otherwise what it lets through is to be looked at.
     pub(super) exact: bool,
+}
+
+/// Whether an answer may depend on which attributes are indexed.
+pub(super) fn asks_the_plan(predicate: &Predicate) -> bool {
+    match predicate {
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(asks_the_plan),
+        Predicate::Not(inner) | Predicate::Within(_, inner) => asks_the_plan(inner),
+        Predicate::Compare(Compare { attr, .. }) | Predicate::Present(attr) => {
+            let name = attr.attribute.name.as_str();
+            let elsewhere =
+                attr.extension.is_none() && matches!(name, "id" | "meta" | "members" | "groups");
+            !(elsewhere || is_unique(attr))
+        }
+    }
+}
+
+/// Whether the attribute's values are in the table of unique ones, whatever is indexed.
+fn is_unique(attr: &AttrRef) -> bool {
+    attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id"
 }
 
 /// A table of keys.
@@ -46,6 +66,8 @@ pub(super) struct Scope<'a> {
     pub(super) tenant: &'a Tenant,
     pub(super) kind: &'a ResourceType,
     pub(super) plan: &'a IndexPlan,
+    /// What the parts of a filter on `groups` say. Without it, they are to be looked at.
+    pub(super) meant: &'a [Meant],
 }
 
 /// How many rows a comparison looks at.
@@ -70,6 +92,9 @@ impl Condition {
 
 impl<'a> Scope<'a> {
     pub(super) fn narrow(self, predicate: &Predicate) -> Condition {
+        if let Some(condition) = held::condition(self.meant, self.tenant, predicate) {
+            return condition;
+        }
         match predicate {
             Predicate::And(parts) => {
                 // What one part can't tell, the others still narrow down.
@@ -216,7 +241,7 @@ impl<'a> Scope<'a> {
 
     /// The table that holds the attribute's keys.
     fn table(self, attr: &AttrRef) -> Option<Keys> {
-        if attr.sub.is_none() && attr.attribute.is_unique() && attr.attribute.name != "id" {
+        if is_unique(attr) {
             return Some(Keys::Unique);
         }
         self.plan.has(self.kind, attr).then_some(Keys::Attribute)

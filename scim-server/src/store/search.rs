@@ -10,7 +10,8 @@ use scim_core::schema::ResourceType;
 use scim_core::store::hydrate;
 use scim_core::{Error, Kind, Result};
 
-use super::narrow::{Condition, Reach, Scope};
+use super::index::IndexPlan;
+use super::narrow::{Condition, Reach, Scope, asks_the_plan};
 use super::statement::{Statement, statement};
 use super::transaction::{DieselTransaction, FEW, Row};
 
@@ -56,10 +57,15 @@ impl OrderKey {
 
 impl DieselTransaction<'_> {
     pub(super) fn search_page(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
-        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        let plan = match &query.predicate {
+            Some(predicate) if asks_the_plan(predicate) => self.plan_to_read()?,
+            _ => self.store.plans.last(),
+        };
+        let meant = self.groups_meant(kind, query.predicate.as_ref())?;
+        let scope = Scope { tenant: &self.tenant, kind, plan: &plan, meant: &meant };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
         let exact = condition.as_ref().is_none_or(|condition| condition.exact);
-        if self.brief && !(exact && self.touches_few(kind, query)?) {
+        if self.brief && !(exact && self.touches_few(kind, &plan, query)?) {
             self.no_time_for_more()?;
         }
         match self.order(kind, query.sort.as_ref()) {
@@ -69,11 +75,16 @@ impl DieselTransaction<'_> {
     }
 
     /// Whether an exact search looks at a few rows only, however many there are.
-    fn touches_few(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<bool> {
+    fn touches_few(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        plan: &IndexPlan,
+        query: &Query,
+    ) -> Result<bool> {
         if query.window.count() > FEW {
             return Ok(false);
         }
-        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        let scope = Scope { tenant: &self.tenant, kind, plan, meant: &[] };
         match (&query.predicate, &query.sort, &query.window) {
             (None, sort, window) => {
                 let near = match window {
@@ -264,15 +275,18 @@ impl DieselTransaction<'_> {
                     ),
                 ));
             }
-            for row in rows {
-                after.clone_from(&row.0);
-                let resource = row.resource(kind)?;
-                let matches = match &query.predicate {
-                    None => true,
-                    Some(predicate) => predicate.matches(&hydrate(self, &resource, needs)?),
-                };
-                if matches {
-                    matching.push(resource);
+            if let Some(last) = rows.last() {
+                after.clone_from(&last.0);
+            }
+            let rows = rows.into_iter().map(|row| row.resource(kind));
+            let resources = rows.collect::<Result<Vec<_>>>()?;
+            match &query.predicate {
+                None => matching.extend(resources),
+                Some(predicate) => {
+                    let whole = hydrate(self, &resources, needs)?;
+                    let all = resources.into_iter().zip(whole);
+                    matching
+                        .extend(all.filter(|(_, whole)| predicate.matches(whole)).map(|(r, _)| r));
                 }
             }
             if !full {

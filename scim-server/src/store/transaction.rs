@@ -28,6 +28,7 @@ use super::later::{
 };
 use super::link::Link;
 use super::locks::Hold;
+use super::plans::Planned;
 use super::search::{COLUMNS, Columns, integer};
 use super::statement::{Statement, name, statement};
 use super::writer::{Attempt, changes, is_as_before};
@@ -67,6 +68,8 @@ pub struct DieselTransaction<'a> {
     /// It may touch a few rows only, and gives up otherwise.
     pub(super) brief: bool,
     pub(super) gave_up: bool,
+    /// What the database is indexed by.
+    pub(super) planned: Planned,
 }
 
 impl std::fmt::Debug for DieselTransaction<'_> {
@@ -125,6 +128,7 @@ impl<'a> DieselTransaction<'a> {
             held: Vec::new(),
             brief: false,
             gave_up: false,
+            planned: Planned::default(),
         }
     }
 
@@ -284,9 +288,9 @@ impl<'a> DieselTransaction<'a> {
 
     /// Writes the difference between the keys of two states.
     fn exchange_keys(&mut self, old: Option<&Resource>, new: Option<&Resource>) -> Result<()> {
-        let store = self.store;
-        let before = old.map(|old| store.plan.keys(old)).transpose()?.unwrap_or_default();
-        let after = new.map(|new| store.key_rows(new)).transpose()?.unwrap_or_default();
+        let (store, plan) = (self.store, self.plan_to_write()?);
+        let before = old.map(|old| plan.keys(old)).transpose()?.unwrap_or_default();
+        let after = new.map(|new| store.key_rows(&plan, new)).transpose()?.unwrap_or_default();
         if let Some(old) = old {
             self.delete_keys(old, before.difference(&after))?;
         }
@@ -318,7 +322,7 @@ impl<'a> DieselTransaction<'a> {
     /// Writes the events that were kept for the end, in one statement.
     pub(super) fn finish(&mut self) -> Result<()> {
         self.leave_events()?;
-        self.write_what_is_left()
+        self.write_at_last()
     }
 
     fn leave_events(&mut self) -> Result<()> {
@@ -553,6 +557,7 @@ impl<'a> DieselTransaction<'a> {
         self.known.clear();
         self.held.clear();
         self.seen = Seen::default();
+        self.planned.undo();
     }
 
     /// As [`Transaction::nested`], without a savepoint: if `f` fails once it has written, everything is run again

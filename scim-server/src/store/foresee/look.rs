@@ -12,7 +12,9 @@ use scim_core::store::{Identity, Membership, unique_keys_in};
 use scim_core::{Error, Result};
 use serde_json::{Map, Value};
 
-use crate::store::narrow::{Reach, Scope};
+use crate::store::index::IndexPlan;
+use crate::store::narrow::{Reach, Scope, asks_the_plan};
+use crate::store::plans::is_stored_column;
 use crate::store::records::rows::{DomainRow, OrganizationRow};
 use crate::store::search::{COLUMNS, integer};
 use crate::store::statement::{Statement, statement};
@@ -57,7 +59,7 @@ impl DieselTransaction<'_> {
         let found = self.resource(kind, id);
         // The members of a group are rows of their own, and it is locked once they are written.
         let found = if kind.has_members() { found } else { self.for_change(found) };
-        let rows = self.resources_with_groups(&found, groups)?;
+        let rows = self.resources_with_groups(&found, groups, None)?;
         let Some(resources) = rows else { return Ok(()) };
         let mut found = None;
         for (row, held) in resources {
@@ -79,7 +81,8 @@ impl DieselTransaction<'_> {
         let Query { predicate: Some(predicate), sort: None, window } = query else { return Ok(()) };
         let scim_core::filter::Predicate::Compare(compare) = predicate else { return Ok(()) };
         let Window::Offset { offset: 0, count: count @ 1.. } = *window else { return Ok(()) };
-        let scope = Scope { tenant: &self.tenant, kind, plan: &self.store.plan };
+        let plan = self.plan_to_check();
+        let scope = Scope { tenant: &self.tenant, kind, plan: &plan, meant: &[] };
         let condition = scope.narrow(predicate);
         if !condition.exact {
             return Ok(());
@@ -99,7 +102,8 @@ impl DieselTransaction<'_> {
                 .sql(" AND r.id = k.id OFFSET 0) r"),
             _ => return Ok(()),
         };
-        let Some(rows) = self.resources_with_groups(&found, groups)? else { return Ok(()) };
+        let by = asks_the_plan(predicate).then_some(&*plan);
+        let Some(rows) = self.resources_with_groups(&found, groups, by)? else { return Ok(()) };
         if rows.len() > most {
             return Ok(());
         }
@@ -253,13 +257,15 @@ impl DieselTransaction<'_> {
     }
 
     /// The resources that `found` selects, each with the groups that hold it; nothing at all without the
-    /// organization.
+    /// organization, or if another plan than the one that `found` goes by is stored.
     fn resources_with_groups(
         &mut self,
         found: &Statement,
         groups: bool,
+        by: Option<&IndexPlan>,
     ) -> Result<Option<Vec<(Row, Option<String>)>>> {
-        let sql = statement(ORGANIZATION).sql(COLUMNS).sql(", ");
+        let planned = is_stored_column(by);
+        let sql = statement(ORGANIZATION).then(&planned).sql(", ").sql(COLUMNS).sql(", ");
         let sql = if groups {
             sql.then(&self.groups_as_text("id"))
         } else {
@@ -270,10 +276,13 @@ impl DieselTransaction<'_> {
             .then(found)
             .sql(") r ON TRUE WHERE o.id = ")
             .text(self.tenant.as_str());
-        type Read = (OrganizationRow, (Option<Row>, Option<String>));
-        let rows = self.rows_at_once::<Of<(MaybeResource, Nullable<Text>)>, Read>(&sql)?;
+        type Read = (OrganizationRow, (bool, Option<Row>, Option<String>));
+        let rows = self.rows_at_once::<Of<(Bool, MaybeResource, Nullable<Text>)>, Read>(&sql)?;
         let (mut organization, mut resources) = (None, Vec::with_capacity(rows.len()));
-        for (of, (resource, groups)) in rows {
+        for (of, (planned, resource, groups)) in rows {
+            if !planned {
+                return Ok(None);
+            }
             organization.get_or_insert(of);
             resources.extend(resource.map(|row| (row, groups)));
         }
