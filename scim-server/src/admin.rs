@@ -5,6 +5,7 @@
 //! the OpenAPI document all come from it. The command line calls the same endpoints as the operator.
 
 mod accounts;
+mod approvals;
 mod audit;
 mod call;
 mod codes;

@@ -187,6 +187,8 @@ impl Person {
                 "/scim/tokens",
                 "/scim/groups?limit=200",
                 "/link-codes",
+                "/link-request",
+                "/link-requests",
                 "/linked-organizations?limit=200",
                 "/audit-events?limit=200",
             ] {

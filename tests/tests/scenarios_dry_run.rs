@@ -179,6 +179,20 @@ impl<'s> Scene<'s> {
                     _ => json!({"code": code}),
                 }
             }
+            "approveLinkRequest" | "refuseLinkRequest" | "withdrawLinkRequest" => {
+                let hq = self.at(&self.hq, "");
+                self.operator.patch(&hq, json!({"require_approval": true})).is(200);
+                let ask = json!({"code": self.operator.code(&self.hq), "scim_name": "solo"});
+                let asked = self.operator.post(&self.at(&self.solo, "/link"), ask).is(200).json();
+                assert_eq!(asked["state"], "awaiting_approval");
+                if name == "withdrawLinkRequest" {
+                    id("org", self.solo.clone());
+                } else {
+                    id("org", self.hq.clone());
+                    id("request", asked["link_request"]["id"].as_str().unwrap().to_owned());
+                }
+                Value::Null
+            }
             "unlink" => {
                 id("org", self.shop.clone());
                 json!({"members": "keep"})

@@ -111,6 +111,7 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
         preview,
         json!({
             "admin_organization_name": "Example Group",
+            "needs_approval": false,
             "verified_domains": ["example.com"],
             "sso_enabled": true,
             "sso_required": true,

@@ -8,7 +8,7 @@ use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
     Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
-    Plan, Records, Refusal, Role, ScimName, Source, What, people, teams, tell,
+    Plan, Records, Refusal, Role, ScimName, Source, What, approval, people, teams, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -127,6 +127,7 @@ pub fn delete<R: Records>(
             next => after = next,
         }
     }
+    approval::forget(tx, organization, cause)?;
     tx.remove_organization(org)?;
     let name =
         if organization.is_admin() { "admin_organization.deleted" } else { "organization.deleted" };
@@ -246,10 +247,12 @@ pub fn redeemable<R: Records>(
     Ok(code)
 }
 
-/// Links an organization with a code; gives what that changed and what to mind.
+/// Links an organization with a code; gives what that changed. [`approval::redeem`] asks for the link where
+/// it has to be approved.
 ///
 /// # Errors
-/// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`].
+/// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`];
+/// [`Refusal::LinkNeedsApproval`].
 pub fn link<R: Records>(
     tx: &mut R,
     organization: &Organization,
@@ -273,18 +276,12 @@ pub fn link<R: Records>(
     if let Some(name) = &scim_name {
         require_free_name(tx, &admin.id, name)?;
     }
-    let link = Link {
-        admin: admin.id.clone(),
-        scim_name: None,
-        since: cause.now,
-        by: cause.actor.to_owned(),
-    };
-    let linked = Organization { link: Some(link), ..organization.clone() };
-    tx.put_organization(&linked)?;
+    if admin.require_approval {
+        return Err(Refusal::LinkNeedsApproval
+            .because("The Admin Organization approves each link; ask for it"));
+    }
     let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
     tx.put_code(&LinkingCode { state, ..code.clone() })?;
-    let about =
-        |other: &Organization| json!({"other_org": other.id.as_str(), "code": code.id.as_str()});
     cause.tell(
         tx,
         &admin.id,
@@ -292,14 +289,32 @@ pub fn link<R: Records>(
         &code.id,
         json!({"other_org": org.as_str()}),
     )?;
-    cause.tell(tx, org, "organization.linked", &target(org)?, about(&admin))?;
+    join(tx, organization, &admin, (&code.id, cause.actor.to_owned()), scim_name, cause)
+}
+
+/// Links an organization that may be linked, because of a code that somebody redeemed.
+pub(super) fn join<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    admin: &Organization,
+    (code, by): (&Id, String),
+    scim_name: Option<ScimName>,
+    cause: &Cause<'_>,
+) -> Result<(Organization, Vec<Movement>)> {
+    let org = &organization.id;
+    let link = Link { admin: admin.id.clone(), scim_name: None, since: cause.now, by };
+    let linked = Organization { link: Some(link), ..organization.clone() };
+    tx.put_organization(&linked)?;
+    let about =
+        |other: &Organization| json!({"other_org": other.id.as_str(), "code": code.as_str()});
+    cause.tell(tx, org, "organization.linked", &target(org)?, about(admin))?;
     cause.tell(tx, &admin.id, "organization.linked", &target(org)?, about(organization))?;
     cause.tell(tx, org, "scim_directory.dormant", &target(org)?, json!({}))?;
     match scim_name {
         None => Ok((linked, Vec::new())),
         Some(name) => {
             let (mut named, movements) =
-                set_scim_names(tx, &admin, &[(org.clone(), Some(name))], cause)?;
+                set_scim_names(tx, admin, &[(org.clone(), Some(name))], cause)?;
             Ok((named.pop().unwrap_or(linked), movements))
         }
     }

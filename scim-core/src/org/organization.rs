@@ -22,6 +22,8 @@ pub struct Organization {
     pub plan: Plan,
     /// Whose users it takes over SCIM.
     pub domains: DomainPolicy,
+    /// Whether a redeemed code waits for an approval before it links; an Admin Organization's to say.
+    pub require_approval: bool,
     /// Its link, while it is linked.
     pub link: Option<Link>,
     /// When it was made.
@@ -102,7 +104,8 @@ impl Organization {
     pub fn new(id: Tenant, name: &str, kind: OrgKind, now: Timestamp) -> Result<Self> {
         let name = plain_name("an organization", name)?;
         let (plan, domains) = (Plan::Enterprise, DomainPolicy::Claimed);
-        Ok(Self { id, name, kind, plan, domains, link: None, created: now })
+        let require_approval = false;
+        Ok(Self { id, name, kind, plan, domains, require_approval, link: None, created: now })
     }
 
     /// Whether it is linked, and its own directory asleep.

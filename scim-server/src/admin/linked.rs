@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use scim_core::org::approval::{self, Redeemed};
 use scim_core::org::linking::{self, Members};
 use scim_core::org::{Movement, Organization, Records as _, ScimName, people};
 use scim_core::resource::Id;
@@ -9,12 +10,12 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
 
 use super::call::{Call, Reply, time};
-use super::codes;
 use super::organizations::view as organization_view;
 use super::views::{
     LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
     NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
+use super::{approvals, codes};
 
 /// Organizations that one request may name.
 const MOST_NAMES: usize = 200;
@@ -28,6 +29,7 @@ pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
     let preview = linking::preview(call.tx, &organization, &digest, name.as_ref(), cause)?;
     Reply::ok(&LinkPreview {
         admin_organization_name: preview.admin.name,
+        needs_approval: preview.admin.require_approval,
         verified_domains: preview.domains,
         sso_enabled: preview.sso.0,
         sso_required: preview.sso.1,
@@ -46,16 +48,25 @@ pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
     let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let digest = call.api.code_digest(&request.code)?;
     call.watch_sign_ins(&organization)?;
-    let (linked, movements) =
-        linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
+    let redeemed =
+        approval::redeem(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
     codes::redeemed(call)?;
-    if call.is_dry_run() && !call.administers(linked.governed_by())? {
-        hide_strangers(call, &organization, &movements)?;
-    }
-    call.moved(movements);
-    let warnings = linking::warnings(call.tx, &linked.id, linked.governed_by())?;
+    let (linked, admin, request) = match redeemed {
+        Redeemed::Linked(linked, movements) => {
+            if call.is_dry_run() && !call.administers(linked.governed_by())? {
+                hide_strangers(call, &organization, &movements)?;
+            }
+            call.moved(movements);
+            let admin = linked.governed_by().clone();
+            (linked, admin, None)
+        }
+        Redeemed::Awaiting(request) => (organization, request.admin.clone(), Some(request)),
+    };
+    let warnings = linking::warnings(call.tx, &linked.id, &admin)?;
     Reply::ok(&LinkOutcome {
         organization: organization_view(call, &linked)?,
+        state: if request.is_some() { "awaiting_approval" } else { "linked" }.to_owned(),
+        link_request: request.map(|request| approvals::view(call, &request)).transpose()?,
         warnings: warnings.into_iter().map(str::to_owned).collect(),
     })
 }
@@ -111,7 +122,7 @@ fn linked_one(call: &mut Call<'_, '_>) -> Result<Organization> {
     linked.ok_or_else(linking::no_organization)
 }
 
-fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationView> {
+pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationView> {
     let group = people::matching_group(call.tx, o)?;
     let link = o.require_link()?;
     let state = match (&link.scim_name, &group) {

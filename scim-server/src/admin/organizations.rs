@@ -36,6 +36,7 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<Organiza
         kind: o.kind.to_string(),
         plan: o.plan.to_string(),
         scim_domains: o.domains.to_string(),
+        require_approval: o.require_approval,
         link,
         has_active_owner: people::has_active_owner(call.tx, &o.id)?,
         created: time(o.created),
@@ -174,16 +175,33 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
             operators_to_say(call, "scim_domains any")?;
         }
     }
+    if let Some(require_approval) = change.require_approval {
+        before.require_admin()?;
+        weakens(call, before.require_approval && !require_approval)?;
+        after.require_approval = require_approval;
+    }
     if after != before {
         call.tx.put_organization(&after)?;
         let target = Id::parse(after.id.as_str()).ok_or_else(super::call::not_found)?;
-        let state = |o: &Organization| json!({"name": o.name, "plan": o.plan.to_string(), "scim_domains": o.domains.to_string()});
+        let state = |o: &Organization| {
+            json!({
+                "name": o.name,
+                "plan": o.plan.to_string(),
+                "scim_domains": o.domains.to_string(),
+                "require_approval": o.require_approval,
+            })
+        };
         let event =
             if after.name == before.name { "organization.changed" } else { "organization.renamed" };
         let detail = json!({"before": state(&before), "after": state(&after)});
         call.incoming.cause.tell(call.tx, &after.id, event, &target, detail)?;
     }
     Reply::ok(&view(call, &after)?)
+}
+
+/// What lets more in than before takes a sign-in of the last minutes, as what it lets in does.
+fn weakens(call: &Call<'_, '_>, weaker: bool) -> Result<()> {
+    if weaker { call.person.require_fresh(call.cause.now) } else { Ok(()) }
 }
 
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use scim_core::org::Role;
 use scim_core::{Error, Kind, Result};
 
+use super::approvals::LinkRequestView;
 use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
@@ -17,7 +18,9 @@ use super::views::{
     ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView,
     TeamView, UnlinkRequest,
 };
-use super::{accounts, audit, codes, domains, linked, members, organizations, scim, sso, teams};
+use super::{
+    accounts, approvals, audit, codes, domains, linked, members, organizations, scim, sso, teams,
+};
 
 const EMAIL: &[(&str, &str)] = &[("email", "An e-mail address")];
 
@@ -190,6 +193,41 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .fresh()
         .before(codes::count_try)
         .after(codes::tried),
+        e(
+            ("GET", "/organizations/{org}/link-request"),
+            ("getLinkRequest", "Read what the organization has asked to be linked to"),
+            admin,
+            approvals::get,
+        )
+        .gives::<LinkRequestView>(),
+        e(
+            ("DELETE", "/organizations/{org}/link-request"),
+            ("withdrawLinkRequest", "Take back the request to be linked"),
+            admin,
+            approvals::withdraw,
+        ),
+        e(
+            ("GET", "/organizations/{org}/link-requests"),
+            ("listLinkRequests", "List the organizations that wait for an approval to be linked"),
+            admin,
+            approvals::list,
+        )
+        .lists::<LinkRequestView>(),
+        e(
+            ("POST", "/organizations/{org}/link-requests/{request}:approve"),
+            ("approveLinkRequest", "Link the organization that asked"),
+            admin,
+            approvals::approve,
+        )
+        .gives::<LinkedOrganizationView>()
+        .moves()
+        .fresh(),
+        e(
+            ("POST", "/organizations/{org}/link-requests/{request}:refuse"),
+            ("refuseLinkRequest", "Refuse a request to be linked"),
+            admin,
+            approvals::refuse,
+        ),
         e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),

@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::approvals::LinkRequestView;
+
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrganizationView {
@@ -16,6 +18,8 @@ pub(super) struct OrganizationView {
     pub(super) plan: String,
     /// Whose users it takes over SCIM: `claimed` or `any`.
     pub(super) scim_domains: String,
+    /// Whether links are approved first; of an Admin Organization.
+    pub(super) require_approval: bool,
     /// Its link to an Admin Organization.
     pub(super) link: Option<LinkView>,
     /// Whether somebody who is active, and may sign in, owns it.
@@ -62,6 +66,8 @@ pub(super) struct OrganizationChange {
     pub(super) plan: Option<String>,
     /// `any` is the operator's to say.
     pub(super) scim_domains: Option<String>,
+    /// Whether links are approved first; an Admin Organization's to say.
+    pub(super) require_approval: Option<bool>,
 }
 
 /// A new Admin Organization.
@@ -116,6 +122,8 @@ pub(super) struct LinkPreviewRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinkPreview {
     pub(super) admin_organization_name: String,
+    /// Whether it approves each link first.
+    pub(super) needs_approval: bool,
     /// The domains that it has verified.
     pub(super) verified_domains: Vec<String>,
     pub(super) sso_enabled: bool,
@@ -148,11 +156,15 @@ pub(super) struct LinkRequest {
     pub(super) scim_name: Option<String>,
 }
 
-/// The organization that has been linked.
+/// The organization that has been linked, or has asked to be.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinkOutcome {
     #[serde(flatten)]
     pub(super) organization: OrganizationView,
+    /// `linked` or `awaiting_approval`.
+    pub(super) state: String,
+    /// What waits for the approval of the Admin Organization.
+    pub(super) link_request: Option<LinkRequestView>,
     /// As in the preview.
     pub(super) warnings: Vec<String>,
 }

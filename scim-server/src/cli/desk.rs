@@ -172,6 +172,10 @@ impl Desk {
                 println!("  … and more");
             }
         }
+        if plan.output.format == Format::Table && text(&done, "/state") == Some("awaiting_approval")
+        {
+            println!("The Admin Organization has to approve; until then nothing changes.");
+        }
         let any = changes.is_some_and(|changes| !changes.is_empty());
         Ok(if plan.dry_run && any { ExitCode::from(PLAN_HAS_CHANGES) } else { ExitCode::SUCCESS })
     }

@@ -46,6 +46,25 @@ pub(super) enum Org {
         #[command(flatten)]
         output: Output,
     },
+    /// Change what an organization is called, or its options; what is left out stays
+    Set {
+        /// Its id
+        org: String,
+        /// Its name
+        #[arg(long)]
+        name: Option<String>,
+        /// What was bought: enterprise or other
+        #[arg(long)]
+        plan: Option<String>,
+        /// Whose users it takes: those of any e-mail domain, or of claimed ones
+        #[arg(long)]
+        domains: Option<DomainPolicy>,
+        /// Whether an Admin Organization approves each link
+        #[arg(long)]
+        require_approval: Option<bool>,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Delete an organization with its directory
     Delete {
         /// Its id
@@ -128,6 +147,18 @@ impl Org {
             }
             Self::Show { org, output } => {
                 desk.show(output, &desk.get(&path(&["organizations", &org]))?)
+            }
+            Self::Set { org, name, plan, domains, require_approval, output } => {
+                let mut body = object([
+                    ("name", name),
+                    ("plan", plan),
+                    ("scim_domains", domains.map(|domains| domains.to_string())),
+                ]);
+                if let (Some(body), Some(wanted)) = (body.as_object_mut(), require_approval) {
+                    body.insert("require_approval".into(), wanted.into());
+                }
+                let path = path(&["organizations", &org]);
+                desk.show(output, &desk.call("PATCH", &path, "", Some(&body))?)
             }
             Self::Delete { org, plan } => {
                 desk.change(plan, "DELETE", &path(&["organizations", &org]), None)
