@@ -45,7 +45,7 @@ pub use entry::{Entrant, Entry};
 pub use grant::{Grant, Role, Source};
 pub use movement::{Cause, Movement, What, tell};
 pub use name::{ScimName, group_key, plain_name};
-pub use organization::{DomainPolicy, Link, OrgKind, Organization, Plan};
+pub use organization::{Adoption, DomainPolicy, Link, OrgKind, Organization, Plan};
 pub use provision::SharedSso;
 pub use records::Records;
 pub use refusal::Refusal;

@@ -1,6 +1,7 @@
 -- What an organization may choose, and the requests to be linked that wait for an approval.
 
 ALTER TABLE organizations ADD COLUMN require_approval BOOLEAN NOT NULL DEFAULT FALSE;
+ALTER TABLE organizations ADD COLUMN adoption TEXT COLLATE "C" NOT NULL DEFAULT 'by_verified_domain';
 
 CREATE TABLE link_requests (
     org        TEXT COLLATE "C" NOT NULL PRIMARY KEY,

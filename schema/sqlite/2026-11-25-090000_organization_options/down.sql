@@ -1,2 +1,3 @@
 DROP TABLE link_requests;
+ALTER TABLE organizations DROP COLUMN adoption;
 ALTER TABLE organizations DROP COLUMN require_approval;

@@ -22,6 +22,8 @@ pub struct Organization {
     pub plan: Plan,
     /// Whose users it takes over SCIM.
     pub domains: DomainPolicy,
+    /// Which accounts that are there its directory takes over.
+    pub adoption: Adoption,
     /// Whether a redeemed code waits for an approval before it links; an Admin Organization's to say.
     pub require_approval: bool,
     /// Its link, while it is linked.
@@ -70,6 +72,15 @@ pub enum DomainPolicy {
     Claimed,
 }
 
+/// Which accounts that are there a directory takes over when it is given a user of their address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Those with an address in a domain that its organization has verified.
+    ByVerifiedDomain,
+    /// Of those, the ones that are members of its organization: they were invited.
+    InvitedOnly,
+}
+
 macro_rules! words {
     ($type:ident: $($variant:ident $word:literal),+) => {
         impl fmt::Display for $type {
@@ -95,6 +106,7 @@ pub(super) use words;
 words!(OrgKind: Regular "regular", Admin "admin");
 words!(Plan: Enterprise "enterprise", Other "other");
 words!(DomainPolicy: Any "any", Claimed "claimed");
+words!(Adoption: ByVerifiedDomain "by_verified_domain", InvitedOnly "invited_only");
 
 impl Organization {
     /// A new organization.
@@ -103,9 +115,17 @@ impl Organization {
     /// [`Refusal::InvalidName`]
     pub fn new(id: Tenant, name: &str, kind: OrgKind, now: Timestamp) -> Result<Self> {
         let name = plain_name("an organization", name)?;
-        let (plan, domains) = (Plan::Enterprise, DomainPolicy::Claimed);
-        let require_approval = false;
-        Ok(Self { id, name, kind, plan, domains, require_approval, link: None, created: now })
+        Ok(Self {
+            id,
+            name,
+            kind,
+            plan: Plan::Enterprise,
+            domains: DomainPolicy::Claimed,
+            adoption: Adoption::ByVerifiedDomain,
+            require_approval: false,
+            link: None,
+            created: now,
+        })
     }
 
     /// Whether it is linked, and its own directory asleep.

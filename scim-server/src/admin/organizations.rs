@@ -2,7 +2,7 @@
 
 use scim_core::org::linking::{self, NewOrganization as New};
 use scim_core::org::{
-    DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
+    Adoption, DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
@@ -36,6 +36,7 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<Organiza
         kind: o.kind.to_string(),
         plan: o.plan.to_string(),
         scim_domains: o.domains.to_string(),
+        adoption: o.adoption.to_string(),
         require_approval: o.require_approval,
         link,
         has_active_owner: people::has_active_owner(call.tx, &o.id)?,
@@ -148,6 +149,8 @@ pub(super) fn create_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let (admin, movements) =
         linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    let admin = Organization { adoption: organization.adoption, ..admin };
+    call.tx.put_organization(&admin)?;
     call.moved(movements);
     Reply::created(&view(call, &admin)?)
 }
@@ -175,6 +178,13 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
             operators_to_say(call, "scim_domains any")?;
         }
     }
+    if let Some(adoption) = &change.adoption {
+        after.adoption = word("adoption", adoption)?;
+        weakens(
+            call,
+            before.adoption == Adoption::InvitedOnly && after.adoption != before.adoption,
+        )?;
+    }
     if let Some(require_approval) = change.require_approval {
         before.require_admin()?;
         weakens(call, before.require_approval && !require_approval)?;
@@ -188,6 +198,7 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
                 "name": o.name,
                 "plan": o.plan.to_string(),
                 "scim_domains": o.domains.to_string(),
+                "adoption": o.adoption.to_string(),
                 "require_approval": o.require_approval,
             })
         };

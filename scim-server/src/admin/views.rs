@@ -18,6 +18,8 @@ pub(super) struct OrganizationView {
     pub(super) plan: String,
     /// Whose users it takes over SCIM: `claimed` or `any`.
     pub(super) scim_domains: String,
+    /// Which accounts that are there its directory takes over: `by_verified_domain` or `invited_only`.
+    pub(super) adoption: String,
     /// Whether links are approved first; of an Admin Organization.
     pub(super) require_approval: bool,
     /// Its link to an Admin Organization.
@@ -66,6 +68,8 @@ pub(super) struct OrganizationChange {
     pub(super) plan: Option<String>,
     /// `any` is the operator's to say.
     pub(super) scim_domains: Option<String>,
+    /// `by_verified_domain` or `invited_only`.
+    pub(super) adoption: Option<String>,
     /// Whether links are approved first; an Admin Organization's to say.
     pub(super) require_approval: Option<bool>,
 }

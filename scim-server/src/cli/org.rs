@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
-use scim_core::org::{DomainPolicy, Plan};
+use scim_core::org::{Adoption, DomainPolicy, Plan};
 use serde_json::json;
 
 use super::desk::{Desk, Plan as Planned, object, path};
@@ -59,6 +59,9 @@ pub(super) enum Org {
         /// Whose users it takes: those of any e-mail domain, or of claimed ones
         #[arg(long)]
         domains: Option<DomainPolicy>,
+        /// Which accounts that are there its directory takes over: by_verified_domain or invited_only
+        #[arg(long)]
+        adoption: Option<Adoption>,
         /// Whether an Admin Organization approves each link
         #[arg(long)]
         require_approval: Option<bool>,
@@ -148,11 +151,12 @@ impl Org {
             Self::Show { org, output } => {
                 desk.show(output, &desk.get(&path(&["organizations", &org]))?)
             }
-            Self::Set { org, name, plan, domains, require_approval, output } => {
+            Self::Set { org, name, plan, domains, adoption, require_approval, output } => {
                 let mut body = object([
                     ("name", name),
                     ("plan", plan),
                     ("scim_domains", domains.map(|domains| domains.to_string())),
+                    ("adoption", adoption.map(|adoption| adoption.to_string())),
                 ]);
                 if let (Some(body), Some(wanted)) = (body.as_object_mut(), require_approval) {
                     body.insert("require_approval".into(), wanted.into());

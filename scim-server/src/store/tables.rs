@@ -14,6 +14,7 @@ diesel::table! {
         linked -> Nullable<BigInt>,
         linked_by -> Nullable<Text>,
         require_approval -> Bool,
+        adoption -> Text,
     }
 }
 

@@ -38,7 +38,7 @@ fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
 /// Selects the columns of [`OrganizationRow`] from `organizations o`. Each request asks for one, and the typed
 /// query would be printed twice for each.
 pub(in crate::store) const ORGANIZATION: &str = "SELECT o.id, o.name, o.domains, o.created, o.kind, o.plan, o.admin, o.scim_name, o.scim_key, \
-     o.linked, o.linked_by, o.require_approval";
+     o.linked, o.linked_by, o.require_approval, o.adoption";
 pub(in crate::store) type OrganizationColumns = (
     Text,
     Text,
@@ -52,6 +52,7 @@ pub(in crate::store) type OrganizationColumns = (
     Nullable<BigInt>,
     Nullable<Text>,
     Bool,
+    Text,
 );
 
 #[derive(Queryable, Insertable, AsChangeset)]
@@ -69,6 +70,7 @@ pub(in crate::store) struct OrganizationRow {
     linked: Option<i64>,
     linked_by: Option<String>,
     require_approval: bool,
+    adoption: String,
 }
 
 impl From<&Organization> for OrganizationRow {
@@ -88,6 +90,7 @@ impl From<&Organization> for OrganizationRow {
             linked: link.map(|link| link.since.as_millisecond()),
             linked_by: link.map(|link| link.by.clone()),
             require_approval: o.require_approval,
+            adoption: o.adoption.to_string(),
         }
     }
 }
@@ -111,6 +114,7 @@ impl TryFrom<OrganizationRow> for Organization {
             kind: word(&row.kind)?,
             plan: word(&row.plan)?,
             domains: word(&row.domains)?,
+            adoption: word(&row.adoption)?,
             require_approval: row.require_approval,
             link,
             created: time(row.created)?,
