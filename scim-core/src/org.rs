@@ -8,7 +8,7 @@
 //!   [`SsoSettings`], [`Account`], [`Grant`], [`Team`], [`ScimName`].
 //! - [`Records`] is what they are kept in: an extension of [`Transaction`](crate::store::Transaction).
 //! - [`SharedSso`] is the [`Directory`](crate::Directory) that applies the rules to what comes over SCIM.
-//! - [`linking`], [`approval`], [`claims`], [`people`], [`teams`] are what people do; each function works inside a
+//! - [`linking`], [`approval`], [`authority`], [`claims`], [`people`], [`teams`] are what people do; each function works inside a
 //!   transaction, and tells what it did as [`Movement`]s and events.
 //!
 //! Membership through a group is a query ([`people::membership`]): nothing derived is stored, so nothing
@@ -17,6 +17,7 @@
 mod account;
 mod address;
 pub mod approval;
+pub mod authority;
 pub mod claims;
 mod code;
 mod domain;
@@ -39,6 +40,7 @@ pub mod teams;
 pub use account::{Account, Binding};
 pub use address::{DomainName, EmailAddress};
 pub use approval::LinkRequest;
+pub use authority::MembershipPolicy;
 pub use code::{CodeState, LinkingCode};
 pub use domain::{ClaimedDomain, DomainState, Finding, Step};
 pub use entry::{Entrant, Entry};

@@ -18,6 +18,7 @@ mod members;
 mod openapi;
 mod organizations;
 mod person;
+mod plan;
 mod problem;
 mod scim;
 mod seal;
@@ -199,8 +200,15 @@ impl Api {
             }
             let mut reply = (endpoint.run)(&mut call)?;
             if endpoint.moves {
+                let movements = call.movements.clone();
                 let effects = effects::of(&mut call)?;
-                reply.add_effects(effects, dry_run);
+                let plan = plan::token(&call, &movements, &effects)?;
+                plan::check(&call, &plan)?;
+                reply.add_effects(
+                    effects,
+                    dry_run.then_some(plan).filter(|_| plan::has(endpoint)),
+                    dry_run,
+                );
             }
             if !dry_run {
                 idempotency::keep(&mut call, &reply)?;

@@ -53,6 +53,7 @@ fn least(operation: &Operation) -> Least {
         | "setScimNames"
         | "getLinkedOrganization"
         | "setScimName"
+        | "setMembershipPolicy"
         | "unlinkLinkedOrganization"
         | "listDomains"
         | "claimDomain"

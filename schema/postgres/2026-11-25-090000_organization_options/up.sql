@@ -2,6 +2,8 @@
 
 ALTER TABLE organizations ADD COLUMN require_approval BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE organizations ADD COLUMN adoption TEXT COLLATE "C" NOT NULL DEFAULT 'by_verified_domain';
+-- Of a linked one.
+ALTER TABLE organizations ADD COLUMN membership TEXT COLLATE "C" NOT NULL DEFAULT 'additive';
 
 CREATE TABLE link_requests (
     org        TEXT COLLATE "C" NOT NULL PRIMARY KEY,

@@ -2,6 +2,8 @@
 
 ALTER TABLE organizations ADD COLUMN require_approval BOOLEAN NOT NULL DEFAULT FALSE;
 ALTER TABLE organizations ADD COLUMN adoption TEXT NOT NULL DEFAULT 'by_verified_domain';
+-- Of a linked one.
+ALTER TABLE organizations ADD COLUMN membership TEXT NOT NULL DEFAULT 'additive';
 
 CREATE TABLE link_requests (
     org        TEXT NOT NULL PRIMARY KEY,

@@ -7,8 +7,9 @@ use serde_json::json;
 use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
-    Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
-    Plan, Records, Refusal, Role, ScimName, Source, What, approval, people, teams, tell,
+    Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, MembershipPolicy, Movement, OrgKind,
+    Organization, Plan, Records, Refusal, Role, ScimName, Source, What, approval, people, teams,
+    tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -302,7 +303,13 @@ pub(super) fn join<R: Records>(
     cause: &Cause<'_>,
 ) -> Result<(Organization, Vec<Movement>)> {
     let org = &organization.id;
-    let link = Link { admin: admin.id.clone(), scim_name: None, since: cause.now, by };
+    let link = Link {
+        admin: admin.id.clone(),
+        scim_name: None,
+        membership: MembershipPolicy::default(),
+        since: cause.now,
+        by,
+    };
     let linked = Organization { link: Some(link), ..organization.clone() };
     tx.put_organization(&linked)?;
     let about =

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{Refusal, ScimName, plain_name};
+use super::{MembershipPolicy, Refusal, ScimName, plain_name};
 use crate::error::Result;
 use crate::store::Tenant;
 
@@ -39,6 +39,8 @@ pub struct Link {
     pub admin: Tenant,
     /// What the Admin Organization's groups find it by. None at first: no group matches by accident.
     pub scim_name: Option<ScimName>,
+    /// How people of the Admin Organization's domains become members.
+    pub membership: MembershipPolicy,
     /// Since when.
     pub since: Timestamp,
     /// Who linked it.

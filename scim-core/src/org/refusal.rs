@@ -31,6 +31,7 @@ pub enum Refusal {
     DomainClaimedByLinkedOrganization,
     DomainLimit,
     MembershipManagedByScim,
+    MembershipAuthoritative,
     AlreadyAMember,
     TeamExists,
     TeamManagedByScim,
@@ -75,6 +76,7 @@ impl Refusal {
             }
             Self::DomainLimit => ("domain_limit", Conflict),
             Self::MembershipManagedByScim => ("membership_managed_by_scim", Conflict),
+            Self::MembershipAuthoritative => ("membership_authoritative", Conflict),
             Self::AlreadyAMember => ("already_a_member", Conflict),
             Self::TeamExists => ("team_exists", Conflict),
             Self::TeamManagedByScim => ("team_managed_by_scim", Conflict),

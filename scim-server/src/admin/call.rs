@@ -323,13 +323,14 @@ impl Reply {
         Self { secret: Some(secret), ..self }
     }
 
-    pub(super) fn add_effects(&mut self, effects: Value, dry_run: bool) {
+    /// Tells the effects: a dry run those alone, with the token of the plan.
+    pub(super) fn add_effects(&mut self, effects: Value, plan: Option<String>, dry_run: bool) {
         if dry_run {
-            *self = Self {
-                status: 200,
-                body: json!({"dry_run": true, "effects": effects}),
-                secret: None,
-            };
+            let mut body = json!({"dry_run": true, "effects": effects});
+            if let (Some(plan), Some(body)) = (plan, body.as_object_mut()) {
+                body.insert("plan".into(), plan.into());
+            }
+            *self = Self { status: 200, body, secret: None };
             return;
         }
         if self.status == 204 {

@@ -4,18 +4,20 @@ use std::collections::BTreeSet;
 
 use scim_core::org::approval::{self, Redeemed};
 use scim_core::org::linking::{self, Members};
-use scim_core::org::{Movement, Organization, Records as _, ScimName, people};
+use scim_core::org::{
+    MembershipPolicy, Movement, Organization, Records as _, ScimName, authority, people,
+};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
 
 use super::call::{Call, Reply, time};
-use super::organizations::view as organization_view;
+use super::organizations::{view as organization_view, word};
 use super::views::{
     LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
-    NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
+    MembershipChange, NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
-use super::{approvals, codes};
+use super::{approvals, codes, plan};
 
 /// Organizations that one request may name.
 const MOST_NAMES: usize = 200;
@@ -136,6 +138,7 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOr
         scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
         state: state.to_owned(),
         group: group.map(|group| group.as_str().to_owned()),
+        membership: link.membership.to_string(),
         since: time(link.since),
     })
 }
@@ -163,6 +166,20 @@ pub(super) fn set_name(call: &mut Call<'_, '_>) -> Result<Reply> {
     let name = change.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let mut views = set_names(call, &[(linked.id, name)])?;
     Reply::ok(&views.pop())
+}
+
+/// What takes memberships away that were given in the other organization isn't done without a dry run.
+pub(super) fn set_membership(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: MembershipChange = call.input()?;
+    let policy = word("membership", &change.membership)?;
+    let (admin, linked) = (call.organization()?, linked_one(call)?);
+    if policy == MembershipPolicy::Authoritative {
+        plan::require(&call.incoming)?;
+    }
+    let (linked, movements) =
+        authority::set(call.tx, &admin, &linked.id, policy, call.incoming.cause)?;
+    call.moved(movements);
+    Reply::ok(&view(call, &linked)?)
 }
 
 pub(super) fn set_several(call: &mut Call<'_, '_>) -> Result<Reply> {

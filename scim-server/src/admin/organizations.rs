@@ -26,6 +26,7 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<Organiza
                 .map(|admin| admin.name)
                 .unwrap_or_default(),
             scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
+            membership: link.membership.to_string(),
             since: time(link.since),
             by: call.actor_label(&link.by)?,
         }),

@@ -12,9 +12,9 @@ use super::endpoint::{Endpoint, decode};
 use super::views::{
     AccountView, AuditEvent, AuditExportView, CredentialView, DomainView, EffectiveSsoView,
     Explanation, GroupView, LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest,
-    LinkRequest, LinkedOrganizationView, MemberView, NewAccount, NewAuditExport, NewDomain,
-    NewLinkCode, NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken, NewScimToken,
-    OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
+    LinkRequest, LinkedOrganizationView, MemberView, MembershipChange, NewAccount, NewAuditExport,
+    NewDomain, NewLinkCode, NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken,
+    NewScimToken, OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
     ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView,
     TeamView, UnlinkRequest,
 };
@@ -268,6 +268,19 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             linked::set_name,
         )
         .takes::<ScimNameChange>()
+        .gives::<LinkedOrganizationView>()
+        .moves()
+        .fresh(),
+        e(
+            ("PUT", "/organizations/{org}/linked-organizations/{linked}/membership"),
+            (
+                "setMembershipPolicy",
+                "Say whether people of the claimed domains are members by groups only",
+            ),
+            admin,
+            linked::set_membership,
+        )
+        .takes::<MembershipChange>()
         .gives::<LinkedOrganizationView>()
         .moves()
         .fresh(),

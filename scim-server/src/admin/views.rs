@@ -38,6 +38,8 @@ pub(super) struct LinkView {
     pub(super) admin_organization_name: String,
     /// What the Admin Organization's groups find this organization by.
     pub(super) scim_name: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    pub(super) membership: String,
     pub(super) since: String,
     /// Who linked it.
     pub(super) by: String,
@@ -191,6 +193,8 @@ pub(super) struct LinkedOrganizationView {
     pub(super) state: String,
     /// The group that matches.
     pub(super) group: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    pub(super) membership: String,
     pub(super) since: String,
 }
 
@@ -201,6 +205,14 @@ pub(super) struct ScimNameChange {
     #[serde(deserialize_with = "present")]
     #[schema(required)]
     pub(super) scim_name: Option<String>,
+}
+
+/// How people of the Admin Organization's domains are to become members of a linked organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MembershipChange {
+    /// `additive` (by a group, and by hand) or `authoritative` (by a group only).
+    pub(super) membership: String,
 }
 
 /// SCIM Names to set in one step.

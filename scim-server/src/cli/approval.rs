@@ -66,7 +66,7 @@ impl LinkRequest {
                 desk.show(output, &desk.get(&path(&["organizations", &org, "link-request"]))?)
             }
             Self::Approve { org, id, plan } => {
-                desk.change(plan, "POST", &of(&org, &id, "approve"), None)
+                desk.change(&plan, "POST", &of(&org, &id, "approve"), None)
             }
             Self::Refuse { org, id } => {
                 desk.call("POST", &of(&org, &id, "refuse"), "", None)?;

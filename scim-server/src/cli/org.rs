@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
-use scim_core::org::{Adoption, DomainPolicy, Plan};
+use scim_core::org::{Adoption, DomainPolicy, MembershipPolicy, Plan};
 use serde_json::json;
 
 use super::desk::{Desk, Plan as Planned, object, path};
@@ -55,7 +55,7 @@ pub(super) enum Org {
         name: Option<String>,
         /// What was bought: enterprise or other
         #[arg(long)]
-        plan: Option<String>,
+        plan: Option<Plan>,
         /// Whose users it takes: those of any e-mail domain, or of claimed ones
         #[arg(long)]
         domains: Option<DomainPolicy>,
@@ -95,6 +95,15 @@ pub(super) enum Org {
         /// What becomes of members by a group
         #[arg(long, value_enum)]
         members: Members,
+        #[command(flatten)]
+        plan: Planned,
+    },
+    /// Say how people of the Admin Organization's domains become members of a linked organization
+    Membership {
+        /// The linked organization's id
+        org: String,
+        /// additive: by a group, and by hand; authoritative: by a group only
+        policy: MembershipPolicy,
         #[command(flatten)]
         plan: Planned,
     },
@@ -154,7 +163,7 @@ impl Org {
             Self::Set { org, name, plan, domains, adoption, require_approval, output } => {
                 let mut body = object([
                     ("name", name),
-                    ("plan", plan),
+                    ("plan", plan.map(|plan| plan.to_string())),
                     ("scim_domains", domains.map(|domains| domains.to_string())),
                     ("adoption", adoption.map(|adoption| adoption.to_string())),
                 ]);
@@ -165,12 +174,12 @@ impl Org {
                 desk.show(output, &desk.call("PATCH", &path, "", Some(&body))?)
             }
             Self::Delete { org, plan } => {
-                desk.change(plan, "DELETE", &path(&["organizations", &org]), None)
+                desk.change(&plan, "DELETE", &path(&["organizations", &org]), None)
             }
             Self::Link { org, code, scim_name, plan } => {
                 let code = code.read("linking code")?;
                 let body = object([("code", Some(code)), ("scim_name", scim_name)]);
-                desk.change(plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
+                desk.change(&plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
             }
             Self::Unlink { org, members, plan } => {
                 let how = match members {
@@ -178,7 +187,13 @@ impl Org {
                     Members::Remove => "remove",
                 };
                 let body = json!({"members": how});
-                desk.change(plan, "POST", &path(&["organizations", &org, "unlink"]), Some(&body))
+                desk.change(&plan, "POST", &path(&["organizations", &org, "unlink"]), Some(&body))
+            }
+            Self::Membership { org, policy, plan } => {
+                let admin = desk.admin_of(&org)?;
+                let linked = ["organizations", &admin, "linked-organizations", &org, "membership"];
+                let body = json!({"membership": policy.to_string()});
+                desk.change(&plan, "PUT", &path(&linked), Some(&body))
             }
             Self::Linked { org, output } => {
                 let path = path(&["organizations", &org, "linked-organizations"]);

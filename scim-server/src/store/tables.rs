@@ -15,6 +15,7 @@ diesel::table! {
         linked_by -> Nullable<Text>,
         require_approval -> Bool,
         adoption -> Text,
+        membership -> Text,
     }
 }
 

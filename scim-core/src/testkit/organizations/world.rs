@@ -20,8 +20,9 @@ use crate::http::Request;
 use crate::org::linking::{self, Members, NewOrganization};
 use crate::org::people::{self, Membership};
 use crate::org::{
-    Cause, DomainPolicy, EmailAddress, Finding, Oidc, OrgKind, Organization, Plan, Provider,
-    Records, Role, Route, ScimName, SharedSso, Source, SsoSettings, claims,
+    Cause, DomainPolicy, EmailAddress, Finding, MembershipPolicy, Oidc, OrgKind, Organization,
+    Plan, Provider, Records, Role, Route, ScimName, SharedSso, Source, SsoSettings, authority,
+    claims,
 };
 use crate::resource::Id;
 use crate::schema::Registry;
@@ -277,6 +278,18 @@ where
                 self.set_names(&names)
             }
             Step::SwapNames(one, two) => self.swap(one, two),
+            Step::SetPolicy(org, by_groups_only) => {
+                let policy = if by_groups_only {
+                    MembershipPolicy::Authoritative
+                } else {
+                    MembershipPolicy::Additive
+                };
+                let linked = self.organizations[org].clone();
+                self.act(|tx, cause| {
+                    let admin = linking::organization(tx, &admin)?;
+                    authority::set(tx, &admin, &linked, policy, cause).map(drop)
+                })
+            }
             Step::AddManual(org, user) => {
                 let email = EmailAddress::parse(&self.email(user)).unwrap();
                 self.of(org, |tx, organization, cause| {

@@ -28,7 +28,7 @@ tables! {
     "settings" 1: "name" Text, "value" Text;
     "organizations" 1: "id" Text, "name" Text, "domains" Text, "created" Integer, "kind" Text,
         "plan" Text, "admin" Text, "scim_name" Text, "scim_key" Text, "linked" Integer,
-        "linked_by" Text, "require_approval" Boolean, "adoption" Text;
+        "linked_by" Text, "require_approval" Boolean, "adoption" Text, "membership" Text;
     "tokens" 2: "org" Text, "id" Text, "digest" Text, "hint" Text, "preset" Text, "scopes" Text,
         "user_id" Text, "created" Integer, "expires" Integer, "revoked" Integer,
         "last_used" Integer;

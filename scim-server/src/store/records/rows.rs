@@ -38,7 +38,7 @@ fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
 /// Selects the columns of [`OrganizationRow`] from `organizations o`. Each request asks for one, and the typed
 /// query would be printed twice for each.
 pub(in crate::store) const ORGANIZATION: &str = "SELECT o.id, o.name, o.domains, o.created, o.kind, o.plan, o.admin, o.scim_name, o.scim_key, \
-     o.linked, o.linked_by, o.require_approval, o.adoption";
+     o.linked, o.linked_by, o.require_approval, o.adoption, o.membership";
 pub(in crate::store) type OrganizationColumns = (
     Text,
     Text,
@@ -52,6 +52,7 @@ pub(in crate::store) type OrganizationColumns = (
     Nullable<BigInt>,
     Nullable<Text>,
     Bool,
+    Text,
     Text,
 );
 
@@ -71,6 +72,7 @@ pub(in crate::store) struct OrganizationRow {
     linked_by: Option<String>,
     require_approval: bool,
     adoption: String,
+    membership: String,
 }
 
 impl From<&Organization> for OrganizationRow {
@@ -91,6 +93,7 @@ impl From<&Organization> for OrganizationRow {
             linked_by: link.map(|link| link.by.clone()),
             require_approval: o.require_approval,
             adoption: o.adoption.to_string(),
+            membership: link.map(|link| link.membership).unwrap_or_default().to_string(),
         }
     }
 }
@@ -104,6 +107,7 @@ impl TryFrom<OrganizationRow> for Organization {
             Some(admin) => Some(Link {
                 admin: Tenant::new(&admin),
                 scim_name: row.scim_name.as_deref().map(ScimName::parse).transpose()?,
+                membership: word(&row.membership)?,
                 since: time(row.linked.unwrap_or_default())?,
                 by: row.linked_by.unwrap_or_default(),
             }),
