@@ -294,7 +294,7 @@ fn whether_links_are_approved_is_an_admin_organizations_to_say() {
     assert_eq!(s.hanna.get(&s.at_hq("")).json()["require_approval"], true);
     // What waits when it is switched off still waits.
     let again = Person::sign_in(&s.f.server, "dora@depot.example");
-    let body = json!({"code": s.hanna.code(&s.f.hq)});
+    let body = json!({"code": s.f.operator.code(&s.f.hq)});
     let asked = again.post(&s.at_depot("/link"), body).is(200).json();
     s.f.operator.patch(&s.at_hq(""), off).is(200);
     assert_eq!(s.hanna.list(&s.at_hq("/link-requests")), [asked["link_request"].clone()]);

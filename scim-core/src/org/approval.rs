@@ -208,7 +208,11 @@ pub(super) fn forget<R: Records>(
     Ok(())
 }
 
-fn waiting<R: Records>(tx: &mut R, admin: &Organization, id: &Id) -> Result<LinkRequest> {
+/// What an Admin Organization is asked.
+///
+/// # Errors
+/// [`Refusal::NotAnAdminOrg`]; [`crate::Kind::NotFound`].
+pub fn waiting<R: Records>(tx: &mut R, admin: &Organization, id: &Id) -> Result<LinkRequest> {
     admin.require_admin()?;
     let found = tx.link_requests(&admin.id)?.into_iter().find(|request| request.id == *id);
     found.ok_or_else(none)

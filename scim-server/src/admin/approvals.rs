@@ -1,7 +1,7 @@
 //! Requests to be linked, where an Admin Organization approves each link.
 
 use scim_core::Result;
-use scim_core::org::{LinkRequest, Records as _, ScimName, approval};
+use scim_core::org::{LinkRequest, Records as _, ScimName, approval, linking};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -67,6 +67,9 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
 /// Its answer shows what the Admin Organization sees of a linked organization, and no more.
 pub(super) fn approve(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (admin, id) = (call.organization()?, call.id("request")?);
+    let request = approval::waiting(call.tx, &admin, &id)?;
+    let asking = linking::organization(call.tx, &request.org)?;
+    call.watch_sign_ins(&asking)?;
     let (linked, movements) = approval::approve(call.tx, &admin, &id, call.incoming.cause)?;
     call.moved(movements);
     Reply::ok(&linked::view(call, &linked)?)
