@@ -51,5 +51,5 @@ pub use organization::{Adoption, DomainPolicy, Link, OrgKind, Organization, Plan
 pub use provision::SharedSso;
 pub use records::Records;
 pub use refusal::Refusal;
-pub use sso::{Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
+pub use sso::{ByPassword, Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
 pub use team::{Place, Team};

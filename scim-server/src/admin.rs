@@ -12,6 +12,7 @@ mod codes;
 mod domains;
 mod effects;
 mod endpoint;
+mod glass;
 mod idempotency;
 mod linked;
 mod members;
@@ -173,6 +174,7 @@ impl Api {
         if endpoint.fresh == Fresh::Always {
             person.require_fresh(now)?;
         }
+        glass::note(&incoming)?;
         let prepared = match endpoint.before {
             None => Value::Null,
             Some(before) => {

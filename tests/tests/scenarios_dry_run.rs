@@ -246,7 +246,7 @@ impl<'s> Scene<'s> {
             "setSso" => {
                 id("org", self.solo.clone());
                 json!({"protocol": "oidc", "issuer": "https://idp.example.com", "client_id": "d",
-                    "client_secret": "t", "enabled": true, "required": true})
+                    "client_secret": "t", "enabled": true, "required": true, "break_glass": false})
             }
             "removeSso" => {
                 id("org", self.bare.clone());

@@ -7,9 +7,9 @@ use serde_json::json;
 use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
-    Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, MembershipPolicy, Movement, OrgKind,
-    Organization, Plan, Records, Refusal, Role, ScimName, Source, What, approval, people, teams,
-    tell,
+    ByPassword, Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, MembershipPolicy,
+    Movement, OrgKind, Organization, Plan, Records, Refusal, Role, ScimName, Source, What,
+    approval, people, teams, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -662,12 +662,15 @@ pub fn warnings<R: Records>(
     organization: &Tenant,
     admin: &Tenant,
 ) -> Result<Vec<&'static str>> {
-    let without_sso = tx.sso(admin)?.is_none_or(|settings| !settings.enabled);
+    let settings = tx.sso(admin)?;
+    let without_sso = settings.as_ref().is_none_or(|settings| !settings.enabled);
+    let no_glass = settings.is_some_and(|s| s.by_password(Role::Owner) == ByPassword::IsRefused);
     let own_sso = tx.sso(organization)?.is_some();
     let own_domains = !tx.domains(organization)?.is_empty();
     let own_directory = !tx.within(organization, |tx| tx.bindings_after(None, 1))?.is_empty();
     let all = [
         (without_sso, "sso_not_configured"),
+        (no_glass, "break_glass_disabled"),
         (own_sso, "own_sso_ignored"),
         (own_domains, "own_domains_hidden"),
         (own_directory, "own_directory_dormant"),

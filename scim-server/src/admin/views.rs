@@ -140,7 +140,8 @@ pub(super) struct LinkPreview {
     pub(super) hidden_domains: Vec<String>,
     /// What the SCIM Name that was asked for would find; null if none was.
     pub(super) scim_name: Option<NameMatchView>,
-    /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`.
+    /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`,
+    /// `break_glass_disabled`.
     pub(super) warnings: Vec<String>,
 }
 
@@ -281,6 +282,8 @@ pub(super) struct SsoView {
     pub(super) enabled: bool,
     pub(super) required: bool,
     pub(super) idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required.
+    pub(super) break_glass: bool,
     /// Whether the organization is linked, so that these settings don't count now.
     pub(super) ignored: bool,
     /// What the identity provider needs to know of this organization.
@@ -333,6 +336,14 @@ pub(super) struct SsoChange {
     pub(super) required: bool,
     #[serde(default)]
     pub(super) idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required; `true`
+    /// by default. `false`, required too, takes the plan of a dry run.
+    #[serde(default = "yes")]
+    pub(super) break_glass: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The settings that count for an organization.
@@ -354,6 +365,7 @@ pub(super) struct SsoSummary {
     pub(super) enabled: bool,
     pub(super) required: bool,
     pub(super) idp_managed_access: bool,
+    pub(super) break_glass: bool,
 }
 
 /// How somebody signs in.
@@ -681,7 +693,8 @@ pub(super) struct Effects {
 pub(super) struct SignInsChanged {
     pub(super) organization: String,
     pub(super) people: u64,
-    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart) or `refused`
+    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart), `sso_only` (owners and admins not
+    /// apart) or `refused`
     /// (single sign-on is required, and doesn't take the address).
     pub(super) before: String,
     pub(super) after: String,

@@ -130,6 +130,7 @@ where
             enabled: true,
             required: false,
             idp_managed_access: true,
+            break_glass: true,
         };
         for org in [self.admin.clone(), self.organizations[0].clone()] {
             assert!(self.act(|tx, cause| {
