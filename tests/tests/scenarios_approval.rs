@@ -85,7 +85,7 @@ fn until_it_is_approved_nothing_changes_and_then_all_at_once() {
         s.dora.get(&s.at_depot("/link-request")).is(200).json(),
         s.hanna.list(&s.at_hq("/link-requests")),
     );
-    assert_eq!(there, [here.clone()]);
+    assert_eq!(there, std::slice::from_ref(&here));
     assert_eq!(here["id"], id.as_str());
     assert_eq!(
         (&here["organization_name"], &here["admin_organization_name"]),
