@@ -107,7 +107,7 @@ fn leave_teams<R: Records>(tx: &mut R, org: &Tenant, movements: &[Movement]) -> 
     for account in people {
         if membership(tx, org, account)?.is_none() {
             for team in &teams {
-                tx.set_team_member(org, &team.id, account, false)?;
+                tx.set_team_member(org, &team.id, account, None)?;
             }
         }
     }
