@@ -8,7 +8,7 @@
 //!   [`SsoSettings`], [`Account`], [`Grant`], [`Team`], [`ScimName`].
 //! - [`Records`] is what they are kept in: an extension of [`Transaction`](crate::store::Transaction).
 //! - [`SharedSso`] is the [`Directory`](crate::Directory) that applies the rules to what comes over SCIM.
-//! - [`linking`], [`claims`], [`people`], [`teams`] are what people do; each function works inside a
+//! - [`linking`], [`approval`], [`authority`], [`claims`], [`people`], [`teams`] are what people do; each function works inside a
 //!   transaction, and tells what it did as [`Movement`]s and events.
 //!
 //! Membership through a group is a query ([`people::membership`]): nothing derived is stored, so nothing
@@ -16,6 +16,8 @@
 
 mod account;
 mod address;
+pub mod approval;
+pub mod authority;
 pub mod claims;
 mod code;
 mod domain;
@@ -37,15 +39,17 @@ pub mod teams;
 
 pub use account::{Account, Binding};
 pub use address::{DomainName, EmailAddress};
+pub use approval::LinkRequest;
+pub use authority::MembershipPolicy;
 pub use code::{CodeState, LinkingCode};
 pub use domain::{ClaimedDomain, DomainState, Finding, Step};
 pub use entry::{Entrant, Entry};
 pub use grant::{Grant, Role, Source};
 pub use movement::{Cause, Movement, What, tell};
 pub use name::{ScimName, group_key, plain_name};
-pub use organization::{DomainPolicy, Link, OrgKind, Organization, Plan};
+pub use organization::{Adoption, DomainPolicy, Link, OrgKind, Organization, Plan};
 pub use provision::SharedSso;
 pub use records::Records;
 pub use refusal::Refusal;
-pub use sso::{Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
+pub use sso::{ByPassword, Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
 pub use team::{Place, Team};

@@ -5,18 +5,21 @@
 //! the OpenAPI document all come from it. The command line calls the same endpoints as the operator.
 
 mod accounts;
+mod approvals;
 mod audit;
 mod call;
 mod codes;
 mod domains;
 mod effects;
 mod endpoint;
+mod glass;
 mod idempotency;
 mod linked;
 mod members;
 mod openapi;
 mod organizations;
 mod person;
+mod plan;
 mod problem;
 mod scim;
 mod seal;
@@ -171,6 +174,7 @@ impl Api {
         if endpoint.fresh == Fresh::Always {
             person.require_fresh(now)?;
         }
+        glass::note(&incoming)?;
         let prepared = match endpoint.before {
             None => Value::Null,
             Some(before) => {
@@ -198,8 +202,15 @@ impl Api {
             }
             let mut reply = (endpoint.run)(&mut call)?;
             if endpoint.moves {
+                let movements = call.movements.clone();
                 let effects = effects::of(&mut call)?;
-                reply.add_effects(effects, dry_run);
+                let plan = plan::token(&call, &movements, &effects)?;
+                plan::check(&call, &plan)?;
+                reply.add_effects(
+                    effects,
+                    dry_run.then_some(plan).filter(|_| plan::has(endpoint)),
+                    dry_run,
+                );
             }
             if !dry_run {
                 idempotency::keep(&mut call, &reply)?;

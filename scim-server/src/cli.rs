@@ -1,5 +1,6 @@
 //! The command line.
 
+mod approval;
 mod audit;
 mod copy;
 mod desk;
@@ -53,6 +54,9 @@ enum Command {
     /// Linking codes: what an Admin Organization hands out
     #[command(subcommand)]
     LinkCode(linking::LinkCode),
+    /// Requests to be linked, where an Admin Organization approves each link
+    #[command(subcommand)]
+    LinkRequest(approval::LinkRequest),
     /// SCIM Names: what groups find linked organizations by
     #[command(subcommand)]
     ScimName(linking::ScimName),
@@ -230,6 +234,7 @@ impl Cli {
             Command::Copy(copy) => copy.run(&config)?,
             Command::Org(org) => return org.run(&config),
             Command::LinkCode(code) => return code.run(&config),
+            Command::LinkRequest(request) => return request.run(&config),
             Command::ScimName(name) => return name.run(&config),
             Command::Domain(domain) => return domain.run(&config),
             Command::Sso(sso) => return sso.run(&config),

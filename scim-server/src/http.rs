@@ -4,6 +4,7 @@ mod admin;
 mod auth;
 mod body;
 mod changes;
+mod failures;
 mod observe;
 mod scim;
 
@@ -25,6 +26,7 @@ use crate::admin::Api;
 use crate::config::Config;
 use crate::store::DieselStore;
 use changes::Changes;
+use failures::Failures;
 
 pub use auth::Tokens;
 
@@ -36,6 +38,7 @@ pub(crate) struct State {
     handler: Arc<dyn Handler>,
     store: DieselStore,
     tokens: Tokens,
+    failures: Failures,
     api: Arc<Api>,
     env: Env,
     permits: Arc<Semaphore>,
@@ -56,12 +59,14 @@ impl State {
         let tokens = Tokens::new(store.clone(), config.failure_limit);
         let permits = Arc::new(Semaphore::new(config.concurrency));
         let changes = Changes::new(Arc::clone(&handler))?;
-        Ok(Self { handler, store, tokens, api, env, permits, changes, config, address })
+        let failures = Failures::default();
+        Ok(Self { handler, store, tokens, failures, api, env, permits, changes, config, address })
     }
 
-    /// Writes down when tokens were last used.
-    pub(crate) fn flush_tokens(&self) {
+    /// Writes down when tokens were last used, and what was refused to them.
+    pub(crate) fn flush_tokens(&self, stopping: bool) {
         self.tokens.flush(&self.env);
+        self.failures.flush(&self.store, &self.env, stopping);
     }
 }
 

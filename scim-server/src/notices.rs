@@ -1,10 +1,11 @@
 //! Notices: what the clock alone brings about is told once, in the log of the organization that it is
-//! about. Linking codes that nobody used; SCIM tokens and certificates that soon run out.
+//! about. Linking codes that nobody used, requests to be linked that nobody answered; SCIM tokens and
+//! certificates that soon run out.
 
 use jiff::{SignedDuration, Timestamp};
 use scim_core::Result;
 use scim_core::env::Env;
-use scim_core::org::Cause;
+use scim_core::org::{Cause, Records as _, approval};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ struct Notice {
 /// From the database.
 pub(crate) fn tell(store: &DieselStore, env: &Env, actor: &str) -> Result<()> {
     let now = env.clock.now();
+    link_requests(store, env, actor)?;
     let due = store.read_records(|tx| {
         let mut due = codes(tx, now)?;
         due.extend(tokens(tx, now)?);
@@ -56,6 +58,21 @@ pub(crate) fn tell(store: &DieselStore, env: &Env, actor: &str) -> Result<()> {
             }
         }
         Ok(())
+    })
+}
+
+/// Ends the requests to be linked whose time is over.
+fn link_requests(store: &DieselStore, env: &Env, actor: &str) -> Result<()> {
+    let now = env.clock.now();
+    let over = store.read_records(|tx| tx.link_requests_expired(now, MOST))?;
+    let request_id = env.ids.next();
+    let cause = Cause { env, actor, request_id: request_id.as_str(), now };
+    // Each by itself: on PostgreSQL both organizations are locked for it.
+    over.iter().try_for_each(|org| {
+        store.write_records(|tx| match tx.link_request(org)? {
+            Some(request) => approval::expire(tx, &request, &cause),
+            None => Ok(()),
+        })
     })
 }
 

@@ -107,7 +107,7 @@ pub fn run(config: Config) -> Result<()> {
                 loop {
                     tokio::time::sleep(FLUSH).await;
                     let state = state.clone();
-                    let _ = web::block(move || state.flush_tokens()).await;
+                    let _ = web::block(move || state.flush_tokens(false)).await;
                 }
             }
         });
@@ -123,7 +123,7 @@ pub fn run(config: Config) -> Result<()> {
         watching.abort();
         served
     })?;
-    state.flush_tokens();
+    state.flush_tokens(true);
     store.checkpoint()?;
     log::info!("stopped");
     Ok(())

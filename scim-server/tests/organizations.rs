@@ -39,8 +39,8 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
 
     use scim_core::org::linking::{self, NewOrganization};
     use scim_core::org::{
-        Account, Binding, Cause, DomainPolicy, Link, OrgKind, Organization, Plan, Records as _,
-        ScimName, group_key, people,
+        Account, Binding, Cause, DomainPolicy, Link, MembershipPolicy, OrgKind, Organization, Plan,
+        Records as _, ScimName, group_key, people,
     };
     use scim_core::resource::Id;
     use scim_core::store::{Member, Tenant, Transaction as _};
@@ -84,7 +84,8 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
     let rename = |name: &str| {
         let scim_name = Some(ScimName::parse(name).unwrap());
         let (admin, since) = (admin.clone(), cause.now);
-        let link = Some(Link { admin, scim_name, since, by: "test".into() });
+        let membership = MembershipPolicy::default();
+        let link = Some(Link { admin, scim_name, membership, since, by: "test".into() });
         let renamed = Organization { link, ..organization.clone() };
         let began = Instant::now();
         store.write_records(|tx| tx.put_organization(&renamed)).unwrap();

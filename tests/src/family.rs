@@ -167,12 +167,17 @@ impl Person {
             for item in body["items"].as_array_mut().into_iter().flatten().filter(|_| tokens) {
                 item["last_used"].take();
             }
+            // So are requests that are refused.
+            let log = path.contains("/audit-events");
+            if let (true, Some(events)) = (log, body["items"].as_array_mut()) {
+                events.retain(|event| event["name"] != "scim_request.failed");
+            }
             if answer.status != 200 {
                 body["request_id"].take();
             }
             all.push((
                 path,
-                format!("{} {} {body}", answer.status, if tokens { "" } else { &tag }),
+                format!("{} {} {body}", answer.status, if tokens || log { "" } else { &tag }),
             ));
             body
         };
@@ -187,6 +192,8 @@ impl Person {
                 "/scim/tokens",
                 "/scim/groups?limit=200",
                 "/link-codes",
+                "/link-request",
+                "/link-requests",
                 "/linked-organizations?limit=200",
                 "/audit-events?limit=200",
             ] {

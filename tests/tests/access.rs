@@ -45,9 +45,15 @@ fn least(operation: &Operation) -> Least {
         | "previewLink"
         | "link"
         | "listLinkedOrganizations"
+        | "getLinkRequest"
+        | "withdrawLinkRequest"
+        | "listLinkRequests"
+        | "approveLinkRequest"
+        | "refuseLinkRequest"
         | "setScimNames"
         | "getLinkedOrganization"
         | "setScimName"
+        | "setMembershipPolicy"
         | "unlinkLinkedOrganization"
         | "listDomains"
         | "claimDomain"
@@ -120,7 +126,8 @@ fn secret(f: &Family) -> String {
 /// Calls an operation of an organization so that it does nothing even for those who may: what else is in the
 /// path isn't there (Shop is, as a linked organization), and the body is none that fits.
 fn call(person: &Person, operation: &Operation, org: &str, shop: &str) -> Answer {
-    let nothing = ["domain", "token", "account", "team", "code"].map(|name| (name, "nope"));
+    let nothing =
+        ["domain", "token", "account", "team", "code", "request"].map(|name| (name, "nope"));
     let mut path = operation.at(&[&nothing[..], &[("org", org), ("linked", shop)]].concat());
     if operation.dry_run {
         path.push_str("?dry_run=true");

@@ -538,15 +538,18 @@ fn unknown_ids_and_paths() {
             // The last part of the path is unknown, what is before it is there.
             let mut path = operation.path.clone();
             if names > 1 {
-                let admin = ["linked-organizations", "link-codes"].iter().any(|p| path.contains(p));
+                let admin = ["linked-organizations", "link-codes", "link-requests"]
+                    .iter()
+                    .any(|p| path.contains(p));
                 path = path.replacen("{org}", if admin { &f.hq } else { &f.shop }, 1);
             }
-            for name in ["org", "linked", "code", "domain", "token", "account", "team"] {
+            for name in ["org", "linked", "code", "request", "domain", "token", "account", "team"] {
                 path = path.replace(&format!("{{{name}}}"), id);
             }
             let body = match operation.name.as_str() {
                 _ if !operation.takes_body => Value::Null,
                 "setScimName" => json!({"scim_name": "A"}),
+                "setMembershipPolicy" => json!({"membership": "additive"}),
                 "setPassword" => json!({"password": "correct horse battery"}),
                 "setRole" => json!({"role": "admin"}),
                 "renameTeam" | "createTeam" | "createAdminOrganization" => json!({"name": "A"}),

@@ -59,7 +59,7 @@ fn a_preview_tells_of_the_name_that_was_asked_for_and_of_no_other() {
     assert_eq!(
         plain.json(),
         json!({
-            "admin_organization_name": "HQ",
+            "admin_organization_name": "HQ", "needs_approval": false,
             "verified_domains": ["example.com"],
             "sso_enabled": false,
             "sso_required": false,

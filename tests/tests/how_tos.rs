@@ -293,6 +293,7 @@ fn map_groups(ways: [&str; 2]) {
         assert_eq!(berta.grants(org, "ann@example.com"), Vec::<String>::new());
         assert_eq!(operator.grants(&wien, "ann@example.com"), ["group Berlin"]);
     }
+    guide.step("Let the groups alone decide");
     guide.step("Rename, remove, delete");
     assert_eq!(berta.members(org), ["berta@berlin.example"]);
     assert_eq!(olga.grants(&admin, "ann@example.com"), ["directory"]);

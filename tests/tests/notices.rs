@@ -159,3 +159,29 @@ fn the_first_use_of_a_token_is_told_once() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0]["actor"], told[0]["target"]);
 }
+
+#[test]
+fn refused_requests_of_a_client_are_counted_and_told() {
+    let mut server = Server::start();
+    let operator = server.operator();
+    let org = operator.organization("Team", json!({"scim_domains": "any"}));
+    let idp = operator.provisioner(&server, &org);
+    idp.post("/Users", &json!({"userName": "secret-ann"})).is(201);
+    for _ in 0..3 {
+        idp.post("/Users", &json!({"userName": "secret-ann"})).refuses(409, "uniqueness");
+    }
+    idp.get("/Users/secret-nobody").refuses(404, "");
+    idp.get("/Users?filter=secret").refuses(400, "invalidFilter");
+    server.stop();
+    server.restart();
+    let operator = operator.at(&server);
+    let told = events(&operator, &org, "scim_request.failed");
+    assert_eq!(told.len(), 1, "{told:?}");
+    let token = operator.list(&format!("/organizations/{org}/scim/tokens"))[0]["id"].clone();
+    assert_eq!((&told[0]["target"], &told[0]["actor"]), (&token, &token));
+    let latest =
+        json!({"method": "GET", "resource": "Users", "status": 400, "code": "invalidFilter"});
+    let expected = json!({"count": 4, "statuses": {"400": 1, "409": 3}, "latest": latest});
+    assert_eq!(told[0]["detail"], expected);
+    assert!(!told[0].to_string().contains("secret"), "{told:?}");
+}

@@ -179,6 +179,20 @@ impl<'s> Scene<'s> {
                     _ => json!({"code": code}),
                 }
             }
+            "approveLinkRequest" | "refuseLinkRequest" | "withdrawLinkRequest" => {
+                let hq = self.at(&self.hq, "");
+                self.operator.patch(&hq, json!({"require_approval": true})).is(200);
+                let ask = json!({"code": self.operator.code(&self.hq), "scim_name": "solo"});
+                let asked = self.operator.post(&self.at(&self.solo, "/link"), ask).is(200).json();
+                assert_eq!(asked["state"], "awaiting_approval");
+                if name == "withdrawLinkRequest" {
+                    id("org", self.solo.clone());
+                } else {
+                    id("org", self.hq.clone());
+                    id("request", asked["link_request"]["id"].as_str().unwrap().to_owned());
+                }
+                Value::Null
+            }
             "unlink" => {
                 id("org", self.shop.clone());
                 json!({"members": "keep"})
@@ -192,6 +206,11 @@ impl<'s> Scene<'s> {
                 id("org", self.hq.clone());
                 json!({"organizations": [{"id": self.shop, "scim_name": "Stock"},
                     {"id": self.depot, "scim_name": "Sales"}]})
+            }
+            "setMembershipPolicy" => {
+                id("org", self.hq.clone());
+                id("linked", self.shop.clone());
+                json!({"membership": "authoritative"})
             }
             "setScimName" => {
                 id("org", self.hq.clone());
@@ -227,7 +246,7 @@ impl<'s> Scene<'s> {
             "setSso" => {
                 id("org", self.solo.clone());
                 json!({"protocol": "oidc", "issuer": "https://idp.example.com", "client_id": "d",
-                    "client_secret": "t", "enabled": true, "required": true})
+                    "client_secret": "t", "enabled": true, "required": true, "break_glass": false})
             }
             "removeSso" => {
                 id("org", self.bare.clone());
@@ -396,23 +415,38 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
             let dry = format!("{path}?dry_run=true");
             let answer = send(person, operation, &dry, &body).is(200).json();
             assert_eq!(answer["dry_run"], true, "{answer}");
-            answer["effects"].clone()
+            (answer["effects"].clone(), answer["plan"].clone())
         };
         let log = Log::of(&operator, &scene.hq);
-        let (planned, again) = (plan(), plan());
-        let (mut before, mut after) = (before, operator.everything_of(&scene.all()));
-        if operation.name == "link" {
-            // The one thing that a dry run leaves behind: the Admin Organization hears of a look.
+        let ((planned, token), (again, same_token)) = (plan(), plan());
+        assert_eq!(token, same_token, "{operation:?} twice");
+        let mut before = before;
+        // The one thing that a dry run leaves behind: the Admin Organization hears of a look.
+        let hq_log = format!("/organizations/{}/audit-events?limit=200", scene.hq);
+        let is_link = operation.name == "link";
+        let look = || {
+            let mut all = operator.everything_of(&scene.all());
+            all.retain(|(path, _)| !is_link || *path != hq_log);
+            all
+        };
+        if is_link {
             let mut log = log;
             assert_eq!(log.names(), ["link_code.previewed"; 2]);
-            let log = format!("/organizations/{}/audit-events?limit=200", scene.hq);
-            for all in [&mut before, &mut after] {
-                all.retain(|(path, _)| *path != log);
-            }
+            before.retain(|(path, _)| *path != hq_log);
         }
-        assert_unchanged(&operation.name, &before, &after);
+        assert_unchanged(&operation.name, &before, &look());
         assert_eq!(scene.organizations(), orgs, "{operation:?}");
-        let done = send(person, operation, &path, &body);
+        // With the plan of a dry run that is done, or nothing.
+        let real = match token.as_str() {
+            None => path,
+            Some(token) => {
+                let other = send(person, operation, &format!("{path}?plan=other"), &body);
+                other.problem(412, "plan_changed");
+                assert_unchanged(&operation.name, &before, &look());
+                format!("{path}?plan={token}")
+            }
+        };
+        let done = send(person, operation, &real, &body);
         assert!(done.status < 300, "{operation:?}: {}", done.text);
         let effects = done.json()["effects"].clone();
         // What is new has a new id each time.

@@ -111,6 +111,7 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
         preview,
         json!({
             "admin_organization_name": "Example Group",
+            "needs_approval": false,
             "verified_domains": ["example.com"],
             "sso_enabled": true,
             "sso_required": true,
@@ -132,7 +133,11 @@ fn scenario_01_from_nothing_to_a_shared_sign_on_and_pushed_members() {
     assert_eq!(changes.len(), 1, "{changes:?}");
     assert_eq!(changes[0]["email"], "karl@elsewhere.example");
     assert_eq!(changes[0]["sign_in_after"], "refused");
-    assert_eq!(log.names(), ["organization.linked", "scim_directory.dormant"]);
+    // Her password lets her in only by breaking the glass from now on, and her looking here is told.
+    assert_eq!(
+        log.names(),
+        ["organization.linked", "scim_directory.dormant", "session.break_glass_used"]
+    );
     let news = admins.news();
     assert_eq!((&news[0]["name"], news.len()), (&json!("link_code.redeemed"), 2));
     assert_eq!(news[1]["name"], "organization.linked");

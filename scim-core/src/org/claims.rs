@@ -257,6 +257,7 @@ pub fn configure<R: Records>(
     let before = tx.sso(org)?;
     tx.put_sso(org, Some(settings))?;
     let flags = |s: &SsoSettings| (s.enabled, s.required, s.idp_managed_access);
+    let glass = (before.as_ref().is_none_or(|s| s.break_glass), settings.break_glass);
     let (was, is) = (before.as_ref().map(flags).unwrap_or_default(), flags(settings));
     let steps = [
         (before.as_ref().map(|s| &s.provider) != Some(&settings.provider), "sso.configured"),
@@ -266,6 +267,8 @@ pub fn configure<R: Records>(
         (was.1 && !is.1, "sso.unrequired"),
         (!was.2 && is.2, "sso.idp_managed_access_enabled"),
         (was.2 && !is.2, "sso.idp_managed_access_disabled"),
+        (glass.0 && !glass.1, "sso.break_glass_disabled"),
+        (!glass.0 && glass.1, "sso.break_glass_enabled"),
     ];
     for (_, event) in steps.iter().filter(|(happened, _)| *happened) {
         cause.tell(tx, org, event, &target(org)?, json!({}))?;

@@ -5,7 +5,9 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::organization::words;
-use super::{DomainName, EmailAddress, Organization, Records, Role, Route, claims, people};
+use super::{
+    ByPassword, DomainName, EmailAddress, Organization, Records, Role, Route, claims, people,
+};
 use crate::error::Result;
 use crate::resource::Id;
 use crate::store::Tenant;
@@ -22,11 +24,13 @@ pub enum Entry {
     Sso,
     /// With single sign-on only; owners and admins with a password in an emergency.
     SsoRequired,
+    /// With single sign-on only, an owner or admin too.
+    SsoOnly,
     /// Not at all: the organization requires its single sign-on, which doesn't take the address.
     Refused,
 }
 
-words!(Entry: Password "password", Sso "sso", SsoRequired "sso_required", Refused "refused");
+words!(Entry: Password "password", Sso "sso", SsoRequired "sso_required", SsoOnly "sso_only", Refused "refused");
 
 /// A member, and how that one gets in.
 #[derive(Debug, Clone)]
@@ -108,6 +112,8 @@ struct Switches {
     enabled: bool,
     required: bool,
     managed: bool,
+    /// Passwords of owners and admins are refused too.
+    strict: bool,
 }
 
 /// What was looked up once for many members.
@@ -126,6 +132,7 @@ impl Ways {
             enabled: s.enabled,
             required: s.required,
             managed: s.idp_managed_access,
+            strict: s.by_password(Role::Owner) == ByPassword::IsRefused,
         };
         let switches = tx.sso(org)?.map(of).unwrap_or_default();
         self.switches.insert(org.clone(), switches);
@@ -163,9 +170,11 @@ impl Ways {
             _ => false,
         };
         let own = sso && authority.as_ref() == Some(governing);
-        Ok(match (self.switches(tx, governing)?.required, own) {
+        let Switches { required, strict, .. } = self.switches(tx, governing)?;
+        Ok(match (required, own) {
+            (true, true) if strict && role > Role::Member => Entry::SsoOnly,
             (true, true) => Entry::SsoRequired,
-            (true, false) if role == Role::Member => Entry::Refused,
+            (true, false) if strict || role == Role::Member => Entry::Refused,
             _ if sso => Entry::Sso,
             _ => Entry::Password,
         })

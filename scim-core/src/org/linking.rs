@@ -7,8 +7,9 @@ use serde_json::json;
 use super::people::{accounts_below, matching_group, put_grant, settle_all};
 use super::roles::settle;
 use super::{
-    Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, Movement, OrgKind, Organization,
-    Plan, Records, Refusal, Role, ScimName, Source, What, people, teams, tell,
+    ByPassword, Cause, CodeState, DomainPolicy, Grant, Link, LinkingCode, MembershipPolicy,
+    Movement, OrgKind, Organization, Plan, Records, Refusal, Role, ScimName, Source, What,
+    approval, people, teams, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -127,6 +128,7 @@ pub fn delete<R: Records>(
             next => after = next,
         }
     }
+    approval::forget(tx, organization, cause)?;
     tx.remove_organization(org)?;
     let name =
         if organization.is_admin() { "admin_organization.deleted" } else { "organization.deleted" };
@@ -246,10 +248,12 @@ pub fn redeemable<R: Records>(
     Ok(code)
 }
 
-/// Links an organization with a code; gives what that changed and what to mind.
+/// Links an organization with a code; gives what that changed. [`approval::redeem`] asks for the link where
+/// it has to be approved.
 ///
 /// # Errors
-/// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`].
+/// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`];
+/// [`Refusal::LinkNeedsApproval`].
 pub fn link<R: Records>(
     tx: &mut R,
     organization: &Organization,
@@ -273,18 +277,12 @@ pub fn link<R: Records>(
     if let Some(name) = &scim_name {
         require_free_name(tx, &admin.id, name)?;
     }
-    let link = Link {
-        admin: admin.id.clone(),
-        scim_name: None,
-        since: cause.now,
-        by: cause.actor.to_owned(),
-    };
-    let linked = Organization { link: Some(link), ..organization.clone() };
-    tx.put_organization(&linked)?;
+    if admin.require_approval {
+        return Err(Refusal::LinkNeedsApproval
+            .because("The Admin Organization approves each link; ask for it"));
+    }
     let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
     tx.put_code(&LinkingCode { state, ..code.clone() })?;
-    let about =
-        |other: &Organization| json!({"other_org": other.id.as_str(), "code": code.id.as_str()});
     cause.tell(
         tx,
         &admin.id,
@@ -292,14 +290,38 @@ pub fn link<R: Records>(
         &code.id,
         json!({"other_org": org.as_str()}),
     )?;
-    cause.tell(tx, org, "organization.linked", &target(org)?, about(&admin))?;
+    join(tx, organization, &admin, (&code.id, cause.actor.to_owned()), scim_name, cause)
+}
+
+/// Links an organization that may be linked, because of a code that somebody redeemed.
+pub(super) fn join<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    admin: &Organization,
+    (code, by): (&Id, String),
+    scim_name: Option<ScimName>,
+    cause: &Cause<'_>,
+) -> Result<(Organization, Vec<Movement>)> {
+    let org = &organization.id;
+    let link = Link {
+        admin: admin.id.clone(),
+        scim_name: None,
+        membership: MembershipPolicy::default(),
+        since: cause.now,
+        by,
+    };
+    let linked = Organization { link: Some(link), ..organization.clone() };
+    tx.put_organization(&linked)?;
+    let about =
+        |other: &Organization| json!({"other_org": other.id.as_str(), "code": code.as_str()});
+    cause.tell(tx, org, "organization.linked", &target(org)?, about(admin))?;
     cause.tell(tx, &admin.id, "organization.linked", &target(org)?, about(organization))?;
     cause.tell(tx, org, "scim_directory.dormant", &target(org)?, json!({}))?;
     match scim_name {
         None => Ok((linked, Vec::new())),
         Some(name) => {
             let (mut named, movements) =
-                set_scim_names(tx, &admin, &[(org.clone(), Some(name))], cause)?;
+                set_scim_names(tx, admin, &[(org.clone(), Some(name))], cause)?;
             Ok((named.pop().unwrap_or(linked), movements))
         }
     }
@@ -640,12 +662,15 @@ pub fn warnings<R: Records>(
     organization: &Tenant,
     admin: &Tenant,
 ) -> Result<Vec<&'static str>> {
-    let without_sso = tx.sso(admin)?.is_none_or(|settings| !settings.enabled);
+    let settings = tx.sso(admin)?;
+    let without_sso = settings.as_ref().is_none_or(|settings| !settings.enabled);
+    let no_glass = settings.is_some_and(|s| s.by_password(Role::Owner) == ByPassword::IsRefused);
     let own_sso = tx.sso(organization)?.is_some();
     let own_domains = !tx.domains(organization)?.is_empty();
     let own_directory = !tx.within(organization, |tx| tx.bindings_after(None, 1))?.is_empty();
     let all = [
         (without_sso, "sso_not_configured"),
+        (no_glass, "break_glass_disabled"),
         (own_sso, "own_sso_ignored"),
         (own_domains, "own_domains_hidden"),
         (own_directory, "own_directory_dormant"),

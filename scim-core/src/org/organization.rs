@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::{Refusal, ScimName, plain_name};
+use super::{MembershipPolicy, Refusal, ScimName, plain_name};
 use crate::error::Result;
 use crate::store::Tenant;
 
@@ -22,6 +22,10 @@ pub struct Organization {
     pub plan: Plan,
     /// Whose users it takes over SCIM.
     pub domains: DomainPolicy,
+    /// Which accounts that are there its directory takes over.
+    pub adoption: Adoption,
+    /// Whether a redeemed code waits for an approval before it links; an Admin Organization's to say.
+    pub require_approval: bool,
     /// Its link, while it is linked.
     pub link: Option<Link>,
     /// When it was made.
@@ -35,6 +39,8 @@ pub struct Link {
     pub admin: Tenant,
     /// What the Admin Organization's groups find it by. None at first: no group matches by accident.
     pub scim_name: Option<ScimName>,
+    /// How people of the Admin Organization's domains become members.
+    pub membership: MembershipPolicy,
     /// Since when.
     pub since: Timestamp,
     /// Who linked it.
@@ -68,6 +74,15 @@ pub enum DomainPolicy {
     Claimed,
 }
 
+/// Which accounts that are there a directory takes over when it is given a user of their address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Adoption {
+    /// Those with an address in a domain that its organization has verified.
+    ByVerifiedDomain,
+    /// Of those, the ones that are members of its organization: they were invited.
+    InvitedOnly,
+}
+
 macro_rules! words {
     ($type:ident: $($variant:ident $word:literal),+) => {
         impl fmt::Display for $type {
@@ -93,6 +108,7 @@ pub(super) use words;
 words!(OrgKind: Regular "regular", Admin "admin");
 words!(Plan: Enterprise "enterprise", Other "other");
 words!(DomainPolicy: Any "any", Claimed "claimed");
+words!(Adoption: ByVerifiedDomain "by_verified_domain", InvitedOnly "invited_only");
 
 impl Organization {
     /// A new organization.
@@ -101,8 +117,17 @@ impl Organization {
     /// [`Refusal::InvalidName`]
     pub fn new(id: Tenant, name: &str, kind: OrgKind, now: Timestamp) -> Result<Self> {
         let name = plain_name("an organization", name)?;
-        let (plan, domains) = (Plan::Enterprise, DomainPolicy::Claimed);
-        Ok(Self { id, name, kind, plan, domains, link: None, created: now })
+        Ok(Self {
+            id,
+            name,
+            kind,
+            plan: Plan::Enterprise,
+            domains: DomainPolicy::Claimed,
+            adoption: Adoption::ByVerifiedDomain,
+            require_approval: false,
+            link: None,
+            created: now,
+        })
     }
 
     /// Whether it is linked, and its own directory asleep.

@@ -9,7 +9,7 @@ use super::graph::{groups_below, users_below};
 use super::roles::{active_owners, require_other_owner, settle};
 use super::{
     Account, Binding, Cause, EmailAddress, Grant, Movement, Organization, Records, Refusal, Role,
-    Source, What, tell,
+    Source, What, authority, tell,
 };
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -328,7 +328,7 @@ pub fn new_id(prefix: &str, cause: &Cause<'_>) -> Result<Id> {
 /// Adds a person by hand, or lifts what rests since the person was deleted from the directory.
 ///
 /// # Errors
-/// [`Refusal::AlreadyAMember`] if there is nothing to do.
+/// [`Refusal::AlreadyAMember`] if there is nothing to do; [`Refusal::MembershipAuthoritative`].
 pub fn add<R: Records>(
     tx: &mut R,
     organization: &Organization,
@@ -343,6 +343,7 @@ pub fn add<R: Records>(
         return Err(Refusal::AlreadyAMember
             .because("The person is a member already; change the role instead"));
     }
+    authority::require_by_hand(tx, organization, account)?;
     let mut movements = Vec::new();
     let movement = |source: Source, what| Movement {
         org: org.clone(),

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Role,
-    Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkRequest, LinkingCode, Organization,
+    Place, Role, Source, SsoSettings, Team,
 };
 use crate::error::Result;
 use crate::resource::Id;
@@ -108,6 +108,14 @@ pub trait Records: Transaction + Sized {
     fn codes(&mut self, org: &Tenant) -> Result<Vec<LinkingCode>>;
     /// Stores a linking code.
     fn put_code(&mut self, code: &LinkingCode) -> Result<()>;
+    /// What an organization has asked an Admin Organization.
+    fn link_request(&mut self, org: &Tenant) -> Result<Option<LinkRequest>>;
+    /// What an Admin Organization is asked.
+    fn link_requests(&mut self, admin: &Tenant) -> Result<Vec<LinkRequest>>;
+    /// Stores a request to be linked; one an organization.
+    fn put_link_request(&mut self, request: &LinkRequest) -> Result<()>;
+    /// Removes the request of an organization.
+    fn remove_link_request(&mut self, org: &Tenant) -> Result<()>;
 
     /// The claims of an organization.
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>>;

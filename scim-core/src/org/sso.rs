@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Refusal;
+use super::{Refusal, Role};
 use crate::error::Result;
 use crate::store::Tenant;
 
@@ -20,6 +20,25 @@ pub struct SsoSettings {
     pub required: bool,
     /// Whether everybody with an address in a claimed domain is sent to it, member or not.
     pub idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required.
+    #[serde(default = "yes")]
+    pub break_glass: bool,
+}
+
+/// What is stored without saying it allows it.
+const fn yes() -> bool {
+    true
+}
+
+/// What a password does for a member of an organization.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ByPassword {
+    /// It lets the member in: single sign-on is not required.
+    LetsIn,
+    /// It lets the member in, in an emergency; the log tells of each use.
+    BreaksGlass,
+    /// It doesn't let the member in.
+    IsRefused,
 }
 
 /// An identity provider, by its protocol.
@@ -72,6 +91,18 @@ pub struct Oidc {
 impl SsoSettings {
     /// Certificates at the same time.
     pub const MOST_CERTIFICATES: usize = 2;
+
+    /// What a password does for somebody of that role, in the organization itself and in those linked to it.
+    #[must_use]
+    pub fn by_password(&self, role: Role) -> ByPassword {
+        if !self.required {
+            ByPassword::LetsIn
+        } else if self.break_glass && role > Role::Member {
+            ByPassword::BreaksGlass
+        } else {
+            ByPassword::IsRefused
+        }
+    }
 
     /// Whether it can be used.
     ///
@@ -153,4 +184,42 @@ pub enum Route {
     },
     /// With a password: nobody claims the domain, or no settings are enabled.
     Password,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(required: bool, break_glass: bool) -> SsoSettings {
+        let text = format!(
+            r#"{{"provider": {{"protocol": "oidc", "issuer": "https://idp.example", "client_id": "c",
+                "client_secret": "s"}}, "enabled": true, "required": {required},
+                "idp_managed_access": false, "break_glass": {break_glass}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn a_password_lets_in_whom_single_sign_on_is_not_required_of_or_who_may_break_the_glass() {
+        use ByPassword::{BreaksGlass, IsRefused, LetsIn};
+        for (required, break_glass, expected) in [
+            (false, true, [LetsIn, LetsIn, LetsIn]),
+            (false, false, [LetsIn, LetsIn, LetsIn]),
+            (true, true, [IsRefused, BreaksGlass, BreaksGlass]),
+            (true, false, [IsRefused, IsRefused, IsRefused]),
+        ] {
+            let settings = settings(required, break_glass);
+            let said =
+                [Role::Member, Role::Admin, Role::Owner].map(|role| settings.by_password(role));
+            assert_eq!(said, expected, "{required} {break_glass}");
+        }
+    }
+
+    #[test]
+    fn settings_that_were_stored_without_saying_it_allow_it() {
+        let text = serde_json::to_string(&settings(true, true)).unwrap();
+        let before = text.replace(",\"break_glass\":true", "");
+        assert_ne!(before, text);
+        assert_eq!(serde_json::from_str::<SsoSettings>(&before).unwrap(), settings(true, true));
+    }
 }

@@ -45,6 +45,8 @@ enum Step {
     Unlink(usize, bool),
     SetName(usize, Option<usize>),
     SwapNames(usize, usize),
+    /// Whether the Admin Organization's people are members by groups only.
+    SetPolicy(usize, bool),
     /// People.
     AddManual(usize, usize),
     RemoveManual(usize, usize),
@@ -78,6 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (org.clone(), any::<bool>()).prop_map(|(o, keep)| Step::Unlink(o, keep)),
         3 => (org.clone(), maybe()).prop_map(|(o, n)| Step::SetName(o, n)),
         1 => (org.clone(), org.clone()).prop_map(|(o, p)| Step::SwapNames(o, p)),
+        1 => (org.clone(), any::<bool>()).prop_map(|(o, only)| Step::SetPolicy(o, only)),
         2 => (org.clone(), user.clone()).prop_map(|(o, u)| Step::AddManual(o, u)),
         2 => (org.clone(), user.clone()).prop_map(|(o, u)| Step::RemoveManual(o, u)),
         2 => (org.clone(), user.clone(), any::<bool>()).prop_map(|(o, u, a)| Step::PushOwn(o, u, a)),

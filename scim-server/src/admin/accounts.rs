@@ -4,13 +4,14 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use jiff::SignedDuration;
-use scim_core::org::{Account, Records as _, Refusal, Role, claims, people, plain_name};
+use scim_core::org::{Account, Records as _, Refusal, Role, people, plain_name};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 use serde_json::{Value, json};
 
 use super::call::{Call, Incoming, Reply, not_found, time};
 use super::endpoint::bad;
+use super::glass;
 use super::members::email;
 use super::person::failures_from;
 use super::views::{
@@ -179,19 +180,10 @@ pub(super) fn sign_in(call: &mut Call<'_, '_>) -> Result<Reply> {
     let now = call.cause.now;
     let tried = failures_from(&call.request.address);
     call.tx.forget_latest_try(&tried)?;
-    // Owners and admins get in by password where single sign-on is required; each time is told.
-    for membership in people::memberships_of(call.tx, &id)? {
-        let Some(organization) = call.tx.organization(&membership.org)? else { continue };
-        let settings = claims::effective(call.tx, &organization)?.settings;
-        if membership.role > Role::Member && settings.is_some_and(|settings| settings.required) {
-            let detail = json!({"account": id.as_str()});
-            let cause = call.incoming.cause;
-            cause.tell(call.tx, &organization.id, "session.break_glass_used", &id, detail)?;
-        }
-    }
     let times = (now, Some(now + SESSION));
     let (session, secret) =
         call.tx.create_credential(CredentialKind::Session, Some(&id), None, times)?;
+    glass::signed_in(call, &id, &session)?;
     Ok(Reply::created(&credential_view(&session, Some(secret)))?.once("token"))
 }
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::endpoint::{Access, bad};
+use super::glass;
 use super::person::Person;
 use super::{Api, Request, Response};
 use crate::store::DieselTransaction;
@@ -159,9 +160,7 @@ impl<'c, 't> Call<'c, 't> {
                 );
                 return forbidden(&detail, "role_required");
             }
-            if role == Role::Member && self.person.is_session() {
-                self.require_sso(&organization)?;
-            }
+            glass::admit(self, &organization, role)?;
         }
         self.organization = Some(organization);
         Ok(())
@@ -175,17 +174,6 @@ impl<'c, 't> Call<'c, 't> {
         };
         let membership = people::membership(self.tx, organization, &account)?;
         Ok(membership.is_some_and(|m| m.is_active() && m.role > Role::Member))
-    }
-
-    /// A session by password enters an organization that requires single sign-on only to administer it.
-    fn require_sso(&mut self, organization: &Organization) -> Result<()> {
-        let effective = scim_core::org::claims::effective(self.tx, organization)?;
-        if effective.settings.is_none_or(|settings| !settings.required) {
-            return Ok(());
-        }
-        let detail = "A password doesn't let members in here: the organization requires single sign-on; sign in by its \
-                      identity provider";
-        Err(Error::new(Kind::Forbidden, detail).with_code("sso_required"))
     }
 
     /// The organization in the path.
@@ -323,13 +311,14 @@ impl Reply {
         Self { secret: Some(secret), ..self }
     }
 
-    pub(super) fn add_effects(&mut self, effects: Value, dry_run: bool) {
+    /// Tells the effects: a dry run those alone, with the token of the plan.
+    pub(super) fn add_effects(&mut self, effects: Value, plan: Option<String>, dry_run: bool) {
         if dry_run {
-            *self = Self {
-                status: 200,
-                body: json!({"dry_run": true, "effects": effects}),
-                secret: None,
-            };
+            let mut body = json!({"dry_run": true, "effects": effects});
+            if let (Some(plan), Some(body)) = (plan, body.as_object_mut()) {
+                body.insert("plan".into(), plan.into());
+            }
+            *self = Self { status: 200, body, secret: None };
             return;
         }
         if self.status == 204 {

@@ -9,8 +9,8 @@ use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::Request;
 use super::call::{Call, Incoming, Reply};
+use super::{Request, plan};
 
 /// Who may call an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,7 +162,8 @@ impl Endpoint {
             let known = self.filters.iter().any(|(filter, _)| *filter == name)
                 || (matches!(self.output, Output::Page(_))
                     && matches!(name.as_str(), "cursor" | "limit"))
-                || (self.moves && name == "dry_run");
+                || (self.moves && name == "dry_run")
+                || (plan::has(self) && name == "plan");
             if !known {
                 let detail = format!(
                     "The parameter \"{name}\" is not one of this endpoint; /api/v1/openapi.json has them"

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use scim_core::org::approval::{self, Redeemed};
 use scim_core::org::linking::{self, Members};
-use scim_core::org::{Movement, Organization, Records as _, ScimName, people};
+use scim_core::org::{
+    MembershipPolicy, Movement, Organization, Records as _, ScimName, authority, people,
+};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
 
 use super::call::{Call, Reply, time};
-use super::codes;
-use super::organizations::view as organization_view;
+use super::organizations::{view as organization_view, word};
 use super::views::{
     LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
-    NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
+    MembershipChange, NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
 };
+use super::{approvals, codes, plan};
 
 /// Organizations that one request may name.
 const MOST_NAMES: usize = 200;
@@ -28,6 +31,7 @@ pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
     let preview = linking::preview(call.tx, &organization, &digest, name.as_ref(), cause)?;
     Reply::ok(&LinkPreview {
         admin_organization_name: preview.admin.name,
+        needs_approval: preview.admin.require_approval,
         verified_domains: preview.domains,
         sso_enabled: preview.sso.0,
         sso_required: preview.sso.1,
@@ -46,16 +50,25 @@ pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
     let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let digest = call.api.code_digest(&request.code)?;
     call.watch_sign_ins(&organization)?;
-    let (linked, movements) =
-        linking::link(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
+    let redeemed =
+        approval::redeem(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
     codes::redeemed(call)?;
-    if call.is_dry_run() && !call.administers(linked.governed_by())? {
-        hide_strangers(call, &organization, &movements)?;
-    }
-    call.moved(movements);
-    let warnings = linking::warnings(call.tx, &linked.id, linked.governed_by())?;
+    let (linked, admin, request) = match redeemed {
+        Redeemed::Linked(linked, movements) => {
+            if call.is_dry_run() && !call.administers(linked.governed_by())? {
+                hide_strangers(call, &organization, &movements)?;
+            }
+            call.moved(movements);
+            let admin = linked.governed_by().clone();
+            (linked, admin, None)
+        }
+        Redeemed::Awaiting(request) => (organization, request.admin.clone(), Some(request)),
+    };
+    let warnings = linking::warnings(call.tx, &linked.id, &admin)?;
     Reply::ok(&LinkOutcome {
         organization: organization_view(call, &linked)?,
+        state: if request.is_some() { "awaiting_approval" } else { "linked" }.to_owned(),
+        link_request: request.map(|request| approvals::view(call, &request)).transpose()?,
         warnings: warnings.into_iter().map(str::to_owned).collect(),
     })
 }
@@ -111,7 +124,7 @@ fn linked_one(call: &mut Call<'_, '_>) -> Result<Organization> {
     linked.ok_or_else(linking::no_organization)
 }
 
-fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationView> {
+pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationView> {
     let group = people::matching_group(call.tx, o)?;
     let link = o.require_link()?;
     let state = match (&link.scim_name, &group) {
@@ -125,6 +138,7 @@ fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<LinkedOrganizationV
         scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
         state: state.to_owned(),
         group: group.map(|group| group.as_str().to_owned()),
+        membership: link.membership.to_string(),
         since: time(link.since),
     })
 }
@@ -152,6 +166,20 @@ pub(super) fn set_name(call: &mut Call<'_, '_>) -> Result<Reply> {
     let name = change.scim_name.as_deref().map(ScimName::parse).transpose()?;
     let mut views = set_names(call, &[(linked.id, name)])?;
     Reply::ok(&views.pop())
+}
+
+/// What takes memberships away that were given in the other organization isn't done without a dry run.
+pub(super) fn set_membership(call: &mut Call<'_, '_>) -> Result<Reply> {
+    let change: MembershipChange = call.input()?;
+    let policy = word("membership", &change.membership)?;
+    let (admin, linked) = (call.organization()?, linked_one(call)?);
+    if policy == MembershipPolicy::Authoritative {
+        plan::require(&call.incoming)?;
+    }
+    let (linked, movements) =
+        authority::set(call.tx, &admin, &linked.id, policy, call.incoming.cause)?;
+    call.moved(movements);
+    Reply::ok(&view(call, &linked)?)
 }
 
 pub(super) fn set_several(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -11,6 +11,7 @@ use utoipa::openapi::{
 };
 
 use super::endpoint::{Access, Endpoint, Fresh, Output, Shape};
+use super::plan;
 use super::table::TABLE;
 use super::views::{Effects, Problem};
 
@@ -108,6 +109,9 @@ fn parameters(endpoint: &Endpoint) -> Vec<Parameter> {
     }
     if endpoint.moves {
         query("dry_run", "`true` tells the effects and undoes everything");
+    }
+    if plan::has(endpoint) {
+        query("plan", "The `plan` of a dry run: if it would do something else by now, 412");
     }
     let mut header = |name: &str, about: &str| {
         all.push(text_parameter(name, ParameterIn::Header, about));

@@ -2,7 +2,7 @@
 
 use scim_core::org::linking::{self, NewOrganization as New};
 use scim_core::org::{
-    DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
+    Adoption, DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
@@ -26,6 +26,7 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<Organiza
                 .map(|admin| admin.name)
                 .unwrap_or_default(),
             scim_name: link.scim_name.as_ref().map(|name| name.as_str().to_owned()),
+            membership: link.membership.to_string(),
             since: time(link.since),
             by: call.actor_label(&link.by)?,
         }),
@@ -36,6 +37,8 @@ pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<Organiza
         kind: o.kind.to_string(),
         plan: o.plan.to_string(),
         scim_domains: o.domains.to_string(),
+        adoption: o.adoption.to_string(),
+        require_approval: o.require_approval,
         link,
         has_active_owner: people::has_active_owner(call.tx, &o.id)?,
         created: time(o.created),
@@ -147,6 +150,8 @@ pub(super) fn create_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
     };
     let (admin, movements) =
         linking::create(call.tx, new_organization_id()?, &made, call.incoming.cause)?;
+    let admin = Organization { adoption: organization.adoption, ..admin };
+    call.tx.put_organization(&admin)?;
     call.moved(movements);
     Reply::created(&view(call, &admin)?)
 }
@@ -174,16 +179,41 @@ pub(super) fn change(call: &mut Call<'_, '_>) -> Result<Reply> {
             operators_to_say(call, "scim_domains any")?;
         }
     }
+    if let Some(adoption) = &change.adoption {
+        after.adoption = word("adoption", adoption)?;
+        weakens(
+            call,
+            before.adoption == Adoption::InvitedOnly && after.adoption != before.adoption,
+        )?;
+    }
+    if let Some(require_approval) = change.require_approval {
+        before.require_admin()?;
+        weakens(call, before.require_approval && !require_approval)?;
+        after.require_approval = require_approval;
+    }
     if after != before {
         call.tx.put_organization(&after)?;
         let target = Id::parse(after.id.as_str()).ok_or_else(super::call::not_found)?;
-        let state = |o: &Organization| json!({"name": o.name, "plan": o.plan.to_string(), "scim_domains": o.domains.to_string()});
+        let state = |o: &Organization| {
+            json!({
+                "name": o.name,
+                "plan": o.plan.to_string(),
+                "scim_domains": o.domains.to_string(),
+                "adoption": o.adoption.to_string(),
+                "require_approval": o.require_approval,
+            })
+        };
         let event =
             if after.name == before.name { "organization.changed" } else { "organization.renamed" };
         let detail = json!({"before": state(&before), "after": state(&after)});
         call.incoming.cause.tell(call.tx, &after.id, event, &target, detail)?;
     }
     Reply::ok(&view(call, &after)?)
+}
+
+/// What lets more in than before takes a sign-in of the last minutes, as what it lets in does.
+fn weakens(call: &Call<'_, '_>, weaker: bool) -> Result<()> {
+    if weaker { call.person.require_fresh(call.cause.now) } else { Ok(()) }
 }
 
 pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -46,10 +46,6 @@ impl Person {
         }
     }
 
-    pub(super) fn is_session(&self) -> bool {
-        matches!(self, Self::Account(_, credential) if credential.kind == CredentialKind::Session)
-    }
-
     /// # Errors
     /// If a session is not of the last minutes: what follows takes a person at the keyboard. Personal
     /// tokens and the operator's were made for programs, by somebody who was.

@@ -2,8 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 use scim_core::org::{
-    Certificate, Oidc, Organization, Provider, Records as _, Refusal, Role, Route, Saml,
-    SsoSettings, claims, people,
+    ByPassword, Certificate, Oidc, Organization, Provider, Records as _, Refusal, Role, Route,
+    Saml, SsoSettings, claims, people,
 };
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
@@ -14,6 +14,7 @@ use super::call::{Call, Reply, time};
 use super::endpoint::bad;
 use super::members::email;
 use super::person::Person;
+use super::plan;
 use super::views::{
     CertificateView, EffectiveSsoView, ServiceProviderView, SsoChange, SsoRouteView, SsoSummary,
     SsoView,
@@ -42,6 +43,7 @@ fn view(call: &Call<'_, '_>, o: &Organization, s: &SsoSettings) -> SsoView {
         enabled: s.enabled,
         required: s.required,
         idp_managed_access: s.idp_managed_access,
+        break_glass: s.break_glass,
         ignored: o.is_linked(),
         service_provider: ServiceProviderView {
             acs_url: format!("{at}/acs"),
@@ -62,6 +64,7 @@ fn summary(s: &SsoSettings) -> SsoSummary {
         enabled: s.enabled,
         required: s.required,
         idp_managed_access: s.idp_managed_access,
+        break_glass: s.break_glass,
     }
 }
 
@@ -176,7 +179,13 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
         enabled: change.enabled,
         required: change.required,
         idp_managed_access: change.idp_managed_access,
+        break_glass: change.break_glass,
     };
+    // What may lock the owners out isn't done without having looked whom.
+    let strict = |s: &SsoSettings| s.by_password(Role::Owner) == ByPassword::IsRefused;
+    if strict(&settings) && !call.tx.sso(&organization.id)?.as_ref().is_some_and(strict) {
+        plan::require(&call.incoming)?;
+    }
     call.watch_sign_ins(&organization)?;
     claims::configure(call.tx, &organization, &settings, call.incoming.cause)?;
     Reply::ok(&view(call, &organization, &settings))

@@ -6,18 +6,21 @@ use std::sync::LazyLock;
 use scim_core::org::Role;
 use scim_core::{Error, Kind, Result};
 
+use super::approvals::LinkRequestView;
 use super::endpoint::Access::{Operator, Organization, Public, SignedIn};
 use super::endpoint::{Endpoint, decode};
 use super::views::{
     AccountView, AuditEvent, AuditExportView, CredentialView, DomainView, EffectiveSsoView,
     Explanation, GroupView, LinkCodeView, LinkOutcome, LinkPreview, LinkPreviewRequest,
-    LinkRequest, LinkedOrganizationView, MemberView, NewAccount, NewAuditExport, NewDomain,
-    NewLinkCode, NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken, NewScimToken,
-    OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
+    LinkRequest, LinkedOrganizationView, MemberView, MembershipChange, NewAccount, NewAuditExport,
+    NewDomain, NewLinkCode, NewMember, NewName, NewOrganization, NewPassword, NewPersonalToken,
+    NewScimToken, OrganizationChange, OrganizationView, OwnerRecovery, RoleChange, ScimNameChange,
     ScimNamesChange, ScimTokenView, SignIn, SsoChange, SsoRouteView, SsoView, TeamMemberView,
     TeamView, UnlinkRequest,
 };
-use super::{accounts, audit, codes, domains, linked, members, organizations, scim, sso, teams};
+use super::{
+    accounts, approvals, audit, codes, domains, linked, members, organizations, scim, sso, teams,
+};
 
 const EMAIL: &[(&str, &str)] = &[("email", "An e-mail address")];
 
@@ -191,6 +194,41 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
         .before(codes::count_try)
         .after(codes::tried),
         e(
+            ("GET", "/organizations/{org}/link-request"),
+            ("getLinkRequest", "Read what the organization has asked to be linked to"),
+            admin,
+            approvals::get,
+        )
+        .gives::<LinkRequestView>(),
+        e(
+            ("DELETE", "/organizations/{org}/link-request"),
+            ("withdrawLinkRequest", "Take back the request to be linked"),
+            admin,
+            approvals::withdraw,
+        ),
+        e(
+            ("GET", "/organizations/{org}/link-requests"),
+            ("listLinkRequests", "List the organizations that wait for an approval to be linked"),
+            admin,
+            approvals::list,
+        )
+        .lists::<LinkRequestView>(),
+        e(
+            ("POST", "/organizations/{org}/link-requests/{request}:approve"),
+            ("approveLinkRequest", "Link the organization that asked"),
+            admin,
+            approvals::approve,
+        )
+        .gives::<LinkedOrganizationView>()
+        .moves()
+        .fresh(),
+        e(
+            ("POST", "/organizations/{org}/link-requests/{request}:refuse"),
+            ("refuseLinkRequest", "Refuse a request to be linked"),
+            admin,
+            approvals::refuse,
+        ),
+        e(
             ("POST", "/organizations/{org}/unlink"),
             ("unlink", "Unlink the organization; its own settings count again"),
             owner,
@@ -230,6 +268,19 @@ pub(super) static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| {
             linked::set_name,
         )
         .takes::<ScimNameChange>()
+        .gives::<LinkedOrganizationView>()
+        .moves()
+        .fresh(),
+        e(
+            ("PUT", "/organizations/{org}/linked-organizations/{linked}/membership"),
+            (
+                "setMembershipPolicy",
+                "Say whether people of the claimed domains are members by groups only",
+            ),
+            admin,
+            linked::set_membership,
+        )
+        .takes::<MembershipChange>()
         .gives::<LinkedOrganizationView>()
         .moves()
         .fresh(),

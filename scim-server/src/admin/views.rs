@@ -5,6 +5,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::approvals::LinkRequestView;
+
 /// An organization.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct OrganizationView {
@@ -16,6 +18,10 @@ pub(super) struct OrganizationView {
     pub(super) plan: String,
     /// Whose users it takes over SCIM: `claimed` or `any`.
     pub(super) scim_domains: String,
+    /// Which accounts that are there its directory takes over: `by_verified_domain` or `invited_only`.
+    pub(super) adoption: String,
+    /// Whether links are approved first; of an Admin Organization.
+    pub(super) require_approval: bool,
     /// Its link to an Admin Organization.
     pub(super) link: Option<LinkView>,
     /// Whether somebody who is active, and may sign in, owns it.
@@ -32,6 +38,8 @@ pub(super) struct LinkView {
     pub(super) admin_organization_name: String,
     /// What the Admin Organization's groups find this organization by.
     pub(super) scim_name: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    pub(super) membership: String,
     pub(super) since: String,
     /// Who linked it.
     pub(super) by: String,
@@ -62,6 +70,10 @@ pub(super) struct OrganizationChange {
     pub(super) plan: Option<String>,
     /// `any` is the operator's to say.
     pub(super) scim_domains: Option<String>,
+    /// `by_verified_domain` or `invited_only`.
+    pub(super) adoption: Option<String>,
+    /// Whether links are approved first; an Admin Organization's to say.
+    pub(super) require_approval: Option<bool>,
 }
 
 /// A new Admin Organization.
@@ -116,6 +128,8 @@ pub(super) struct LinkPreviewRequest {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinkPreview {
     pub(super) admin_organization_name: String,
+    /// Whether it approves each link first.
+    pub(super) needs_approval: bool,
     /// The domains that it has verified.
     pub(super) verified_domains: Vec<String>,
     pub(super) sso_enabled: bool,
@@ -126,7 +140,8 @@ pub(super) struct LinkPreview {
     pub(super) hidden_domains: Vec<String>,
     /// What the SCIM Name that was asked for would find; null if none was.
     pub(super) scim_name: Option<NameMatchView>,
-    /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`.
+    /// `sso_not_configured`, `own_sso_ignored`, `own_domains_hidden`, `own_directory_dormant`,
+    /// `break_glass_disabled`.
     pub(super) warnings: Vec<String>,
 }
 
@@ -148,11 +163,15 @@ pub(super) struct LinkRequest {
     pub(super) scim_name: Option<String>,
 }
 
-/// The organization that has been linked.
+/// The organization that has been linked, or has asked to be.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinkOutcome {
     #[serde(flatten)]
     pub(super) organization: OrganizationView,
+    /// `linked` or `awaiting_approval`.
+    pub(super) state: String,
+    /// What waits for the approval of the Admin Organization.
+    pub(super) link_request: Option<LinkRequestView>,
     /// As in the preview.
     pub(super) warnings: Vec<String>,
 }
@@ -175,6 +194,8 @@ pub(super) struct LinkedOrganizationView {
     pub(super) state: String,
     /// The group that matches.
     pub(super) group: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    pub(super) membership: String,
     pub(super) since: String,
 }
 
@@ -185,6 +206,14 @@ pub(super) struct ScimNameChange {
     #[serde(deserialize_with = "present")]
     #[schema(required)]
     pub(super) scim_name: Option<String>,
+}
+
+/// How people of the Admin Organization's domains are to become members of a linked organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MembershipChange {
+    /// `additive` (by a group, and by hand) or `authoritative` (by a group only).
+    pub(super) membership: String,
 }
 
 /// SCIM Names to set in one step.
@@ -253,6 +282,8 @@ pub(super) struct SsoView {
     pub(super) enabled: bool,
     pub(super) required: bool,
     pub(super) idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required.
+    pub(super) break_glass: bool,
     /// Whether the organization is linked, so that these settings don't count now.
     pub(super) ignored: bool,
     /// What the identity provider needs to know of this organization.
@@ -305,6 +336,14 @@ pub(super) struct SsoChange {
     pub(super) required: bool,
     #[serde(default)]
     pub(super) idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required; `true`
+    /// by default. `false`, required too, takes the plan of a dry run.
+    #[serde(default = "yes")]
+    pub(super) break_glass: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The settings that count for an organization.
@@ -326,6 +365,7 @@ pub(super) struct SsoSummary {
     pub(super) enabled: bool,
     pub(super) required: bool,
     pub(super) idp_managed_access: bool,
+    pub(super) break_glass: bool,
 }
 
 /// How somebody signs in.
@@ -653,7 +693,8 @@ pub(super) struct Effects {
 pub(super) struct SignInsChanged {
     pub(super) organization: String,
     pub(super) people: u64,
-    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart) or `refused`
+    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart), `sso_only` (owners and admins not
+    /// apart) or `refused`
     /// (single sign-on is required, and doesn't take the address).
     pub(super) before: String,
     pub(super) after: String,

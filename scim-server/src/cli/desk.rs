@@ -17,13 +17,26 @@ use crate::serve;
 const PLAN_HAS_CHANGES: u8 = 3;
 
 /// How a command prints, and whether it only tells what it would do.
-#[derive(Debug, Clone, Copy, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Plan {
     /// Tell who would gain and lose what, and change nothing; ends with 3 if anybody would
     #[arg(long)]
     dry_run: bool,
+    /// Do what a dry run planned, and nothing if it would be something else by now
+    #[arg(long, value_name = "PLAN", conflicts_with = "dry_run")]
+    planned: Option<String>,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+impl Plan {
+    fn query(&self) -> String {
+        match &self.planned {
+            _ if self.dry_run => "dry_run=true".to_owned(),
+            Some(planned) => format!("plan={}", encode(planned)),
+            None => String::new(),
+        }
+    }
 }
 
 /// The administrative API, as the operator.
@@ -117,7 +130,7 @@ impl Desk {
     /// Makes something and has it shown, or tells whom that would concern.
     pub(super) fn make(
         &self,
-        plan: Plan,
+        plan: &Plan,
         method: &str,
         path: &str,
         body: Option<&Value>,
@@ -126,7 +139,7 @@ impl Desk {
         if plan.dry_run {
             return self.change(plan, method, path, body);
         }
-        let mut made = self.call(method, path, "", body)?;
+        let mut made = self.call(method, path, &plan.query(), body)?;
         if let (Format::Table, Some(made)) = (plan.output.format, made.as_object_mut()) {
             made.remove("effects");
         }
@@ -137,13 +150,12 @@ impl Desk {
     /// Does what moves people, or tells what it would do.
     pub(super) fn change(
         &self,
-        plan: Plan,
+        plan: &Plan,
         method: &str,
         path: &str,
         body: Option<&Value>,
     ) -> Result<ExitCode> {
-        let query = if plan.dry_run { "dry_run=true" } else { "" };
-        let done = self.call(method, path, query, body)?;
+        let done = self.call(method, path, &plan.query(), body)?;
         let effects = done.get("effects").unwrap_or(&Value::Null);
         let changes = effects.get("changes").and_then(Value::as_array);
         if plan.output.format == Format::Json {
@@ -171,6 +183,14 @@ impl Desk {
             if effects.get("truncated") == Some(&Value::Bool(true)) {
                 println!("  … and more");
             }
+        }
+        if plan.output.format == Format::Table && text(&done, "/state") == Some("awaiting_approval")
+        {
+            println!("The Admin Organization has to approve; until then nothing changes.");
+        }
+        let planned = text(&done, "/plan").filter(|_| plan.dry_run);
+        if let (Format::Table, Some(planned)) = (plan.output.format, planned) {
+            println!("Plan: {planned}");
         }
         let any = changes.is_some_and(|changes| !changes.is_empty());
         Ok(if plan.dry_run && any { ExitCode::from(PLAN_HAS_CHANGES) } else { ExitCode::SUCCESS })

@@ -59,7 +59,7 @@ impl Domain {
         match self {
             Self::Add { org, domain, plan } => {
                 let path = path(&["organizations", &org, "domains"]);
-                desk.make(plan, "POST", &path, Some(&json!({"domain": domain})), |made| {
+                desk.make(&plan, "POST", &path, Some(&json!({"domain": domain})), |made| {
                     plan.output.one(&made);
                     plan.output.hint(&format!(
                         "Publish record_value as a TXT record at one of record_names, then: scim-server domain \
@@ -72,7 +72,7 @@ impl Domain {
                 Ok(ExitCode::SUCCESS)
             }
             Self::Verify(ClaimedDomain { org, domain, plan }) => {
-                desk.make(plan, "POST", &claim(&org, &domain, ":verify")?, None, |looked| {
+                desk.make(&plan, "POST", &claim(&org, &domain, ":verify")?, None, |looked| {
                     plan.output.one(&looked);
                     match text(&looked, "/finding") {
                         Some("absent") => plan.output.hint(
@@ -87,10 +87,10 @@ impl Domain {
                 })
             }
             Self::Transfer(ClaimedDomain { org, domain, plan }) => {
-                desk.change(plan, "POST", &claim(&org, &domain, ":transfer")?, None)
+                desk.change(&plan, "POST", &claim(&org, &domain, ":transfer")?, None)
             }
             Self::Withdraw(ClaimedDomain { org, domain, plan }) => {
-                desk.change(plan, "DELETE", &claim(&org, &domain, "")?, None)
+                desk.change(&plan, "DELETE", &claim(&org, &domain, "")?, None)
             }
         }
     }

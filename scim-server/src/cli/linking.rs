@@ -104,6 +104,6 @@ impl ScimName {
         };
         let admin = desk.admin_of(&org)?;
         let path = path(&["organizations", &admin, "linked-organizations", &org]);
-        desk.change(plan, "PATCH", &path, Some(&json!({"scim_name": name})))
+        desk.change(&plan, "PATCH", &path, Some(&json!({"scim_name": name})))
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Subcommand, ValueEnum};
-use scim_core::org::{DomainPolicy, Plan};
+use scim_core::org::{Adoption, DomainPolicy, MembershipPolicy, Plan};
 use serde_json::json;
 
 use super::desk::{Desk, Plan as Planned, object, path};
@@ -46,6 +46,28 @@ pub(super) enum Org {
         #[command(flatten)]
         output: Output,
     },
+    /// Change what an organization is called, or its options; what is left out stays
+    Set {
+        /// Its id
+        org: String,
+        /// Its name
+        #[arg(long)]
+        name: Option<String>,
+        /// What was bought: enterprise or other
+        #[arg(long)]
+        plan: Option<Plan>,
+        /// Whose users it takes: those of any e-mail domain, or of claimed ones
+        #[arg(long)]
+        domains: Option<DomainPolicy>,
+        /// Which accounts that are there its directory takes over: by_verified_domain or invited_only
+        #[arg(long)]
+        adoption: Option<Adoption>,
+        /// Whether an Admin Organization approves each link
+        #[arg(long)]
+        require_approval: Option<bool>,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Delete an organization with its directory
     Delete {
         /// Its id
@@ -73,6 +95,15 @@ pub(super) enum Org {
         /// What becomes of members by a group
         #[arg(long, value_enum)]
         members: Members,
+        #[command(flatten)]
+        plan: Planned,
+    },
+    /// Say how people of the Admin Organization's domains become members of a linked organization
+    Membership {
+        /// The linked organization's id
+        org: String,
+        /// additive: by a group, and by hand; authoritative: by a group only
+        policy: MembershipPolicy,
         #[command(flatten)]
         plan: Planned,
     },
@@ -129,13 +160,26 @@ impl Org {
             Self::Show { org, output } => {
                 desk.show(output, &desk.get(&path(&["organizations", &org]))?)
             }
+            Self::Set { org, name, plan, domains, adoption, require_approval, output } => {
+                let mut body = object([
+                    ("name", name),
+                    ("plan", plan.map(|plan| plan.to_string())),
+                    ("scim_domains", domains.map(|domains| domains.to_string())),
+                    ("adoption", adoption.map(|adoption| adoption.to_string())),
+                ]);
+                if let (Some(body), Some(wanted)) = (body.as_object_mut(), require_approval) {
+                    body.insert("require_approval".into(), wanted.into());
+                }
+                let path = path(&["organizations", &org]);
+                desk.show(output, &desk.call("PATCH", &path, "", Some(&body))?)
+            }
             Self::Delete { org, plan } => {
-                desk.change(plan, "DELETE", &path(&["organizations", &org]), None)
+                desk.change(&plan, "DELETE", &path(&["organizations", &org]), None)
             }
             Self::Link { org, code, scim_name, plan } => {
                 let code = code.read("linking code")?;
                 let body = object([("code", Some(code)), ("scim_name", scim_name)]);
-                desk.change(plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
+                desk.change(&plan, "POST", &path(&["organizations", &org, "link"]), Some(&body))
             }
             Self::Unlink { org, members, plan } => {
                 let how = match members {
@@ -143,7 +187,13 @@ impl Org {
                     Members::Remove => "remove",
                 };
                 let body = json!({"members": how});
-                desk.change(plan, "POST", &path(&["organizations", &org, "unlink"]), Some(&body))
+                desk.change(&plan, "POST", &path(&["organizations", &org, "unlink"]), Some(&body))
+            }
+            Self::Membership { org, policy, plan } => {
+                let admin = desk.admin_of(&org)?;
+                let linked = ["organizations", &admin, "linked-organizations", &org, "membership"];
+                let body = json!({"membership": policy.to_string()});
+                desk.change(&plan, "PUT", &path(&linked), Some(&body))
             }
             Self::Linked { org, output } => {
                 let path = path(&["organizations", &org, "linked-organizations"]);

@@ -140,13 +140,13 @@ impl Member {
             }
             Self::Add { org, email, role, plan } => {
                 let body = json!({"email": email, "role": role.to_string()});
-                desk.change(plan, "POST", &path(&["organizations", &org, "members"]), Some(&body))
+                desk.change(&plan, "POST", &path(&["organizations", &org, "members"]), Some(&body))
             }
             Self::Remove { org, person, plan } => {
-                desk.change(plan, "DELETE", &one(&org, &person)?, None)
+                desk.change(&plan, "DELETE", &one(&org, &person)?, None)
             }
             Self::Role { org, person, role, plan } => desk.change(
-                plan,
+                &plan,
                 "PATCH",
                 &one(&org, &person)?,
                 Some(&json!({"role": role.to_string()})),
@@ -242,7 +242,7 @@ impl Owner {
         let Self::Recover { org, email, plan } = self;
         let desk = Desk::open(config)?;
         let path = format!("{}:recover", path(&["organizations", &org, "owners"]));
-        desk.change(plan, "POST", &path, Some(&json!({"email": email})))
+        desk.change(&plan, "POST", &path, Some(&json!({"email": email})))
     }
 }
 

@@ -71,7 +71,7 @@ impl Sso {
                 let body: Value =
                     serde_json::from_str(&text).context("the settings are not JSON; scim-server sso show -o json shows what they look like")?;
                 let path = path(&["organizations", &org, "sso"]);
-                desk.make(plan, "PUT", &path, Some(&body), |stored| {
+                desk.make(&plan, "PUT", &path, Some(&body), |stored| {
                     plan.output.one(&reachable(&desk, stored));
                 })
             }

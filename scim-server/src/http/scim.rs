@@ -35,6 +35,7 @@ pub(super) async fn answer(
         let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         log::error!(id = id.unwrap_or_default(); "{}", chain(error));
     }
+    note_failure(&state, &request, &response);
     let timed_out = response.status == Kind::RequestTimeout.status();
     let mut answer = HttpResponse::build(status(response.status));
     for (name, value) in response.headers {
@@ -50,6 +51,17 @@ pub(super) async fn answer(
     };
     answer.extensions_mut().insert(Normalized(response.normalized));
     answer
+}
+
+/// What is refused to a client is told in the log of its organization.
+fn note_failure(state: &State, request: &HttpRequest, response: &Response) {
+    let extensions = request.extensions();
+    let (caller, id) = (extensions.get::<Caller>(), extensions.get::<RequestId>());
+    let (Some(caller), Some(id)) = (caller, id) else { return };
+    let path = request.uri().path();
+    let path = path.strip_prefix(state.config.base_path.as_str()).unwrap_or_default();
+    let answer = (response.status, response.error.as_ref());
+    state.failures.note(caller, (request.method().as_str(), path), answer, &id.0);
 }
 
 async fn respond(

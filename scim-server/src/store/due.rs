@@ -39,6 +39,20 @@ impl DieselTransaction<'_> {
         )
     }
 
+    /// Organizations whose request to be linked has run out.
+    pub(crate) fn link_requests_expired(
+        &mut self,
+        until: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Tenant>> {
+        let orgs: Vec<String> = statement("SELECT org FROM link_requests WHERE expires <= ")
+            .integer(until.as_millisecond())
+            .sql(" ORDER BY expires, org")
+            .limit(integer(limit))
+            .rows::<Text, _>(self.conn()?)?;
+        Ok(orgs.iter().map(|org| Tenant::new(org)).collect())
+    }
+
     /// Tokens that run out between two moments.
     pub(crate) fn tokens_expiring(
         &mut self,

@@ -76,3 +76,23 @@ where
     conn.run_pending_migrations(migrations).map_err(|e| fail(&e))?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    /// Of two migrations with one version Diesel would run one, and say nothing of the other.
+    #[test]
+    fn no_two_migrations_have_one_version() {
+        for database in ["sqlite", "postgres"] {
+            let folder = format!("{}/../schema/{database}", env!("CARGO_MANIFEST_DIR"));
+            let mut versions = BTreeSet::new();
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let name = entry.unwrap().file_name().into_string().unwrap();
+                let version = name.split('_').next().unwrap().to_owned();
+                assert!(versions.insert(version), "{database}: {name} has the version of another");
+            }
+            assert!(versions.len() > 5, "{versions:?}");
+        }
+    }
+}

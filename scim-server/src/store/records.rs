@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Records,
-    Role, Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkRequest, LinkingCode, Organization,
+    Place, Records, Role, Source, SsoSettings, Team,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
@@ -19,12 +19,13 @@ use super::locks::Hold;
 use super::search::integer;
 use super::statement::{Name, Statement, name, statement};
 use super::tables::{
-    accounts, bindings, domains, grants, group_names, link_codes, members, organizations, roles,
-    sso_settings, team_members, teams,
+    accounts, bindings, domains, grants, group_names, link_codes, link_requests, members,
+    organizations, roles, sso_settings, team_members, teams,
 };
 use super::transaction::{DieselTransaction, LIST};
 use rows::{
-    AccountRow, BindingRow, CodeRow, DomainRow, GrantRow, OrganizationRow, RoleRow, TeamRow, id,
+    AccountRow, BindingRow, CodeRow, DomainRow, GrantRow, LinkRequestRow, ORGANIZATION,
+    OrganizationColumns, OrganizationRow, RoleRow, TeamRow, id,
 };
 
 /// Changes the row of that key, or adds it. (`ON CONFLICT` is not to be had over several backends.)
@@ -39,24 +40,6 @@ macro_rules! put {
         Ok(())
     }};
 }
-
-/// The columns of [`OrganizationRow`], and the beginning of a condition. Each request asks for one, and the
-/// typed query would be printed twice for each.
-const ORGANIZATION: &str = "SELECT id, name, domains, created, kind, plan, admin, scim_name, scim_key, linked, \
-                            linked_by FROM organizations WHERE id = ";
-type OrganizationColumns = (
-    Text,
-    Text,
-    Text,
-    BigInt,
-    Text,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<Text>,
-    Nullable<BigInt>,
-    Nullable<Text>,
-);
 
 /// The columns of [`DomainRow`], and the beginning of a condition: each new user asks who has its domain.
 const CLAIMS: &str = "SELECT org, id, name, token, state, created, verified, checked, missing FROM domains \
@@ -111,10 +94,10 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
-        let rows: Vec<OrganizationRow> =
-            statement(ORGANIZATION)
-                .text(id.as_str())
-                .rows_of::<name::Organization, OrganizationColumns, _>(self.conn_to_read(&[])?)?;
+        let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
+            .sql(" FROM organizations o WHERE o.id = ")
+            .text(id.as_str())
+            .rows_of::<name::Organization, OrganizationColumns, _>(self.conn_to_read(&[])?)?;
         let found: Option<Organization> =
             rows.into_iter().next().map(Organization::try_from).transpose()?;
         // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
@@ -158,7 +141,7 @@ impl Records for DieselTransaction<'_> {
             )+};
         }
         clear!(group_names, bindings, grants, roles, link_codes, domains, sso_settings, teams);
-        clear!(team_members, members);
+        clear!(team_members, members, link_requests);
         diesel::delete(organizations::table.find(org)).execute(self.conn()?).map_err(of)?;
         self.within(id, Self::clear_directory)
     }
@@ -557,6 +540,43 @@ impl Records for DieselTransaction<'_> {
         self.enter_alone(&code.org)?;
         let key = (code.org.as_str(), code.id.as_str());
         put!(self, link_codes::table, key, CodeRow::from(code))
+    }
+
+    fn link_request(&mut self, org: &Tenant) -> Result<Option<LinkRequest>> {
+        self.enter(org)?;
+        one(link_requests::table
+            .filter(link_requests::org.eq(org.as_str()))
+            .load::<LinkRequestRow>(self.conn()?))
+    }
+
+    fn link_requests(&mut self, admin: &Tenant) -> Result<Vec<LinkRequest>> {
+        self.entered(
+            |tx| {
+                all(link_requests::table
+                    .filter(link_requests::admin.eq(admin.as_str()))
+                    .order(link_requests::id)
+                    .load::<LinkRequestRow>(tx.conn()?))
+            },
+            // Each is its organization's, who may take it back.
+            |requests: &Vec<LinkRequest>| {
+                let asking = requests.iter().map(|request| request.org.clone());
+                asking.chain([admin.clone()]).collect()
+            },
+        )
+    }
+
+    fn put_link_request(&mut self, request: &LinkRequest) -> Result<()> {
+        self.enter_alone(&request.org)?;
+        self.enter(&request.admin)?;
+        put!(self, link_requests::table, request.org.as_str(), LinkRequestRow::from(request))
+    }
+
+    fn remove_link_request(&mut self, org: &Tenant) -> Result<()> {
+        self.enter_alone(org)?;
+        diesel::delete(link_requests::table.find(org.as_str()))
+            .execute(self.conn()?)
+            .map_err(of)
+            .map(drop)
     }
 
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>> {

@@ -13,6 +13,9 @@ diesel::table! {
         scim_key -> Nullable<Text>,
         linked -> Nullable<BigInt>,
         linked_by -> Nullable<Text>,
+        require_approval -> Bool,
+        adoption -> Text,
+        membership -> Text,
     }
 }
 
@@ -78,6 +81,19 @@ diesel::table! {
         state -> Text,
         redeemed_by -> Nullable<Text>,
         ended -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    link_requests (org) {
+        org -> Text,
+        id -> Text,
+        admin -> Text,
+        code_id -> Text,
+        scim_name -> Nullable<Text>,
+        created -> BigInt,
+        created_by -> Text,
+        expires -> BigInt,
     }
 }
 

@@ -5,9 +5,10 @@ use serde_json::json;
 use super::Review;
 use super::identity::Identity;
 use crate::error::{Error, Kind, Result};
-use crate::org::people::{Membership, let_go, memberships_of, new_id, settle_all};
+use crate::org::people::{Membership, let_go, membership, memberships_of, new_id, settle_all};
 use crate::org::{
-    Account, Binding, DomainPolicy, EmailAddress, Movement, Records, Source, What, claims, tell,
+    Account, Adoption, Binding, DomainPolicy, EmailAddress, Movement, Records, Source, What,
+    claims, tell,
 };
 use crate::resource::{Id, Resource};
 
@@ -65,6 +66,7 @@ impl<R: Records> Review<'_, R> {
             if self.is_proven(email)? {
                 if let Some(known) = self.tx.account_known_by(email.key())? {
                     self.require_free(&known, email)?;
+                    self.require_invited(&known, email)?;
                     let detail = json!({"account": known.id.as_str()});
                     let org = self.organization.id.clone();
                     self.cause.tell(self.tx, &org, "scim_user.adopted", &known.id, detail)?;
@@ -94,6 +96,27 @@ impl<R: Records> Review<'_, R> {
             }
         }
         Ok(())
+    }
+
+    /// Where only invited people are adopted, the account is a member's; or that of a user of a linked
+    /// organization's sleeping directory, which this one takes over from.
+    fn require_invited(&mut self, account: &Account, email: &EmailAddress) -> Result<()> {
+        if self.organization.adoption == Adoption::ByVerifiedDomain
+            || self.tx.bindings_of(&account.id)?.iter().any(|binding| !binding.detached)
+        {
+            return Ok(());
+        }
+        let org = self.organization.id.clone();
+        if membership(self.tx, &org, &account.id)?.is_some_and(|member| member.is_active()) {
+            return Ok(());
+        }
+        let detail = format!(
+            "\"{}\" belongs to somebody who has an account and is not a member of \"{}\", which takes over \
+             accounts of invited people only; add the person there as a member first, then push the user again",
+            email.as_str(),
+            self.organization.name
+        );
+        Err(Error::new(Kind::Uniqueness, detail))
     }
 
     pub(super) fn user_replaced(&mut self, old: &Resource, new: &Resource) -> Result<()> {

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::{MemoryTransaction, Undo};
 use crate::error::{Error, Result};
 use crate::org::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkingCode, Organization, Place, Records,
-    Role, ScimName, Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, Grant, LinkRequest, LinkingCode, Organization,
+    Place, Records, Role, ScimName, Source, SsoSettings, Team,
 };
 use crate::resource::Id;
 use crate::store::{Tenant, Transaction as _};
@@ -24,6 +24,7 @@ pub(super) struct Tables {
     grants: BTreeMap<(Tenant, Id, Source), Grant>,
     roles: BTreeMap<(Tenant, Id), Role>,
     codes: BTreeMap<(Tenant, Id), LinkingCode>,
+    link_requests: BTreeMap<Tenant, LinkRequest>,
     domains: BTreeMap<(Tenant, Id), ClaimedDomain>,
     sso: BTreeMap<Tenant, SsoSettings>,
     teams: BTreeMap<(Tenant, Id), Team>,
@@ -116,6 +117,7 @@ impl Records for MemoryTransaction<'_> {
         self.forget(|t| &mut t.grants, |key| key.0 == *id)?;
         self.forget(|t| &mut t.roles, |key| key.0 == *id)?;
         self.forget(|t| &mut t.codes, |key| key.0 == *id)?;
+        self.forget(|t| &mut t.link_requests, |key| key == id)?;
         self.forget(|t| &mut t.domains, |key| key.0 == *id)?;
         self.forget(|t| &mut t.sso, |key| key == id)?;
         self.forget(|t| &mut t.teams, |key| key.0 == *id)?;
@@ -310,6 +312,24 @@ impl Records for MemoryTransaction<'_> {
     fn put_code(&mut self, code: &LinkingCode) -> Result<()> {
         let key = (code.org.clone(), code.id.clone());
         self.set(|t| &mut t.codes, key, Some(code.clone())).map(drop)
+    }
+
+    fn link_request(&mut self, org: &Tenant) -> Result<Option<LinkRequest>> {
+        Ok(self.tables().link_requests.get(org).cloned())
+    }
+
+    fn link_requests(&mut self, admin: &Tenant) -> Result<Vec<LinkRequest>> {
+        let all = self.tables().link_requests.values();
+        Ok(all.filter(|request| request.admin == *admin).cloned().collect())
+    }
+
+    fn put_link_request(&mut self, request: &LinkRequest) -> Result<()> {
+        let key = request.org.clone();
+        self.set(|t| &mut t.link_requests, key, Some(request.clone())).map(drop)
+    }
+
+    fn remove_link_request(&mut self, org: &Tenant) -> Result<()> {
+        self.set(|t| &mut t.link_requests, org.clone(), None).map(drop)
     }
 
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>> {

@@ -128,6 +128,12 @@ impl Model {
                     self.links.insert(two, first);
                 }
             }
+            Step::SetPolicy(org, by_groups_only) => {
+                // All people have an address in the Admin Organization's domain.
+                if by_groups_only {
+                    self.manual.retain(|(at, _), rests| *at != org || *rests);
+                }
+            }
             Step::AddManual(org, user) => {
                 self.manual.insert((org, user), false);
             }

@@ -20,8 +20,9 @@ use crate::http::Request;
 use crate::org::linking::{self, Members, NewOrganization};
 use crate::org::people::{self, Membership};
 use crate::org::{
-    Cause, DomainPolicy, EmailAddress, Finding, Oidc, OrgKind, Organization, Plan, Provider,
-    Records, Role, Route, ScimName, SharedSso, Source, SsoSettings, claims,
+    Cause, DomainPolicy, EmailAddress, Finding, MembershipPolicy, Oidc, OrgKind, Organization,
+    Plan, Provider, Records, Role, Route, ScimName, SharedSso, Source, SsoSettings, authority,
+    claims,
 };
 use crate::resource::Id;
 use crate::schema::Registry;
@@ -129,6 +130,7 @@ where
             enabled: true,
             required: false,
             idp_managed_access: true,
+            break_glass: true,
         };
         for org in [self.admin.clone(), self.organizations[0].clone()] {
             assert!(self.act(|tx, cause| {
@@ -277,6 +279,18 @@ where
                 self.set_names(&names)
             }
             Step::SwapNames(one, two) => self.swap(one, two),
+            Step::SetPolicy(org, by_groups_only) => {
+                let policy = if by_groups_only {
+                    MembershipPolicy::Authoritative
+                } else {
+                    MembershipPolicy::Additive
+                };
+                let linked = self.organizations[org].clone();
+                self.act(|tx, cause| {
+                    let admin = linking::organization(tx, &admin)?;
+                    authority::set(tx, &admin, &linked, policy, cause).map(drop)
+                })
+            }
             Step::AddManual(org, user) => {
                 let email = EmailAddress::parse(&self.email(user)).unwrap();
                 self.of(org, |tx, organization, cause| {

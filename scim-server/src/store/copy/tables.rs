@@ -28,7 +28,7 @@ tables! {
     "settings" 1: "name" Text, "value" Text;
     "organizations" 1: "id" Text, "name" Text, "domains" Text, "created" Integer, "kind" Text,
         "plan" Text, "admin" Text, "scim_name" Text, "scim_key" Text, "linked" Integer,
-        "linked_by" Text;
+        "linked_by" Text, "require_approval" Boolean, "adoption" Text, "membership" Text;
     "tokens" 2: "org" Text, "id" Text, "digest" Text, "hint" Text, "preset" Text, "scopes" Text,
         "user_id" Text, "created" Integer, "expires" Integer, "revoked" Integer,
         "last_used" Integer;
@@ -49,6 +49,8 @@ tables! {
     "link_codes" 2: "org" Text, "id" Text, "digest" Text, "hint" Text, "note" Text,
         "intended" Text, "created" Integer, "created_by" Text, "expires" Integer, "state" Text,
         "redeemed_by" Text, "ended" Integer;
+    "link_requests" 1: "org" Text, "id" Text, "admin" Text, "code_id" Text, "scim_name" Text,
+        "created" Integer, "created_by" Text, "expires" Integer;
     "domains" 2: "org" Text, "id" Text, "name" Text, "token" Text, "state" Text,
         "created" Integer, "verified" Integer, "checked" Integer, "missing" Integer;
     "sso_settings" 1: "org" Text, "body" Text;

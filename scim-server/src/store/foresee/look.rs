@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::store::index::IndexPlan;
 use crate::store::narrow::{Reach, Scope, asks_the_plan};
 use crate::store::plans::is_stored_column;
-use crate::store::records::rows::{DomainRow, OrganizationRow};
+use crate::store::records::rows::{DomainRow, ORGANIZATION, OrganizationColumns, OrganizationRow};
 use crate::store::search::{COLUMNS, integer};
 use crate::store::statement::{Statement, statement};
 use crate::store::transaction::{DieselTransaction, FEW, Row};
@@ -27,24 +27,7 @@ const MEMBERS: usize = 16;
 const NAMES: usize = 4;
 
 /// An organization, then what is looked for in it.
-const ORGANIZATION: &str = "SELECT o.id, o.name, o.domains, o.created, o.kind, o.plan, o.admin, \
-                            o.scim_name, o.scim_key, o.linked, o.linked_by, ";
-type Of<Rest> = (
-    (
-        Text,
-        Text,
-        Text,
-        BigInt,
-        Text,
-        Text,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<Text>,
-        Nullable<BigInt>,
-        Nullable<Text>,
-    ),
-    Rest,
-);
+type Of<Rest> = (OrganizationColumns, Rest);
 
 /// A resource, if there is one.
 type MaybeResource = Nullable<(Text, BigInt, BigInt, BigInt, Text, Nullable<Text>)>;
@@ -144,6 +127,7 @@ impl DieselTransaction<'_> {
         .sql(" AND r.kind = t.kind AND r.id = w.id");
         let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
         let sql = statement(ORGANIZATION)
+            .sql(", ")
             .sql(COLUMNS)
             .sql(", i.id, i.kind, i.label, i.there FROM organizations o LEFT JOIN LATERAL (")
             .then(&self.resource(kind, group))
@@ -197,7 +181,7 @@ impl DieselTransaction<'_> {
             return Ok(());
         }
         let names = domains_in(document);
-        let mut sql = statement(ORGANIZATION).sql("(TRUE");
+        let mut sql = statement(ORGANIZATION).sql(", (TRUE");
         for key in &keys {
             sql = sql
                 .sql(" AND NOT EXISTS (SELECT 1 FROM unique_keys k WHERE k.org = ")
@@ -265,7 +249,8 @@ impl DieselTransaction<'_> {
         by: Option<&IndexPlan>,
     ) -> Result<Option<Vec<(Row, Option<String>)>>> {
         let planned = is_stored_column(by);
-        let sql = statement(ORGANIZATION).then(&planned).sql(", ").sql(COLUMNS).sql(", ");
+        let sql = statement(ORGANIZATION).sql(", ").then(&planned).sql(", ");
+        let sql = sql.sql(COLUMNS).sql(", ");
         let sql = if groups {
             sql.then(&self.groups_as_text("id"))
         } else {

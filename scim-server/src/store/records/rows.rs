@@ -1,17 +1,18 @@
 //! Rows of the organizations' tables, to and from the records that they hold.
 
 use diesel::prelude::{AsChangeset, Insertable, Queryable};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::org::{
-    Account, Binding, ClaimedDomain, CodeState, DomainName, Grant, Link, LinkingCode, Organization,
-    ScimName, Source, Team,
+    Account, Binding, ClaimedDomain, CodeState, DomainName, Grant, Link, LinkRequest, LinkingCode,
+    Organization, ScimName, Source, Team,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use crate::store::tables::{
-    accounts, bindings, domains, grants, link_codes, organizations, roles, teams,
+    accounts, bindings, domains, grants, link_codes, link_requests, organizations, roles, teams,
 };
 
 pub(super) fn id(text: &str) -> Result<Id> {
@@ -34,6 +35,27 @@ fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
     text.parse().map_err(|e: String| Error::internal(e))
 }
 
+/// Selects the columns of [`OrganizationRow`] from `organizations o`. Each request asks for one, and the typed
+/// query would be printed twice for each.
+pub(in crate::store) const ORGANIZATION: &str = "SELECT o.id, o.name, o.domains, o.created, o.kind, o.plan, o.admin, o.scim_name, o.scim_key, \
+     o.linked, o.linked_by, o.require_approval, o.adoption, o.membership";
+pub(in crate::store) type OrganizationColumns = (
+    Text,
+    Text,
+    Text,
+    BigInt,
+    Text,
+    Text,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<Text>,
+    Nullable<BigInt>,
+    Nullable<Text>,
+    Bool,
+    Text,
+    Text,
+);
+
 #[derive(Queryable, Insertable, AsChangeset)]
 #[diesel(table_name = organizations, treat_none_as_null = true)]
 pub(in crate::store) struct OrganizationRow {
@@ -48,6 +70,9 @@ pub(in crate::store) struct OrganizationRow {
     scim_key: Option<String>,
     linked: Option<i64>,
     linked_by: Option<String>,
+    require_approval: bool,
+    adoption: String,
+    membership: String,
 }
 
 impl From<&Organization> for OrganizationRow {
@@ -66,6 +91,9 @@ impl From<&Organization> for OrganizationRow {
             scim_key: name.map(|name| name.key().to_owned()),
             linked: link.map(|link| link.since.as_millisecond()),
             linked_by: link.map(|link| link.by.clone()),
+            require_approval: o.require_approval,
+            adoption: o.adoption.to_string(),
+            membership: link.map(|link| link.membership).unwrap_or_default().to_string(),
         }
     }
 }
@@ -79,6 +107,7 @@ impl TryFrom<OrganizationRow> for Organization {
             Some(admin) => Some(Link {
                 admin: Tenant::new(&admin),
                 scim_name: row.scim_name.as_deref().map(ScimName::parse).transpose()?,
+                membership: word(&row.membership)?,
                 since: time(row.linked.unwrap_or_default())?,
                 by: row.linked_by.unwrap_or_default(),
             }),
@@ -89,6 +118,8 @@ impl TryFrom<OrganizationRow> for Organization {
             kind: word(&row.kind)?,
             plan: word(&row.plan)?,
             domains: word(&row.domains)?,
+            adoption: word(&row.adoption)?,
+            require_approval: row.require_approval,
             link,
             created: time(row.created)?,
         })
@@ -320,6 +351,51 @@ impl TryFrom<CodeRow> for LinkingCode {
             created_by: row.created_by,
             expires: time(row.expires)?,
             state,
+        })
+    }
+}
+
+#[derive(Queryable, Insertable, AsChangeset)]
+#[diesel(table_name = link_requests, primary_key(org), treat_none_as_null = true)]
+pub(super) struct LinkRequestRow {
+    org: String,
+    id: String,
+    admin: String,
+    code_id: String,
+    scim_name: Option<String>,
+    created: i64,
+    created_by: String,
+    expires: i64,
+}
+
+impl From<&LinkRequest> for LinkRequestRow {
+    fn from(r: &LinkRequest) -> Self {
+        Self {
+            org: r.org.as_str().to_owned(),
+            id: r.id.as_str().to_owned(),
+            admin: r.admin.as_str().to_owned(),
+            code_id: r.code.as_str().to_owned(),
+            scim_name: r.scim_name.as_ref().map(|name| name.as_str().to_owned()),
+            created: r.created.as_millisecond(),
+            created_by: r.created_by.clone(),
+            expires: r.expires.as_millisecond(),
+        }
+    }
+}
+
+impl TryFrom<LinkRequestRow> for LinkRequest {
+    type Error = Error;
+
+    fn try_from(row: LinkRequestRow) -> Result<Self> {
+        Ok(Self {
+            org: Tenant::new(&row.org),
+            id: id(&row.id)?,
+            admin: Tenant::new(&row.admin),
+            code: id(&row.code_id)?,
+            scim_name: row.scim_name.as_deref().map(ScimName::parse).transpose()?,
+            created: time(row.created)?,
+            created_by: row.created_by,
+            expires: time(row.expires)?,
         })
     }
 }
