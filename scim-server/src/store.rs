@@ -10,6 +10,8 @@ mod error;
 mod events;
 mod foresee;
 mod groups;
+#[cfg(feature = "postgres")]
+mod growth;
 mod index;
 mod later;
 mod link;
@@ -81,10 +83,12 @@ impl Options {
     /// The defaults for a database.
     #[must_use]
     pub fn new(url: &str) -> Self {
+        // A connection to PostgreSQL mostly waits: for an answer, or for the disk that it shares with others.
+        let (readers, writers) = if url.starts_with("postgres") { (8, 16) } else { (4, 1) };
         Self {
             url: url.to_owned(),
-            readers: 4,
-            writers: 8,
+            readers,
+            writers,
             limits: TimeLimits::default(),
             wait: Duration::from_secs(2),
             budget: 100_000,
@@ -131,6 +135,8 @@ struct Inner {
     readers: Pool<Manager>,
     brief: BriefReaders,
     writes: Writes,
+    #[cfg(feature = "postgres")]
+    growth: growth::Growth,
     facts: String,
     token_limit: usize,
 }
@@ -189,6 +195,8 @@ impl DieselStore {
             readers,
             brief: BriefReaders::new(target.clone()),
             writes,
+            #[cfg(feature = "postgres")]
+            growth: growth::Growth::default(),
             facts,
             token_limit: options.token_limit.max(1),
         }));
@@ -352,16 +360,20 @@ impl Inner {
                 writer.write(make)
             }
             #[cfg(feature = "postgres")]
-            Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
-                let mut tx = DieselTransaction::new(
-                    Link::Begun(conn),
-                    self,
-                    tenant,
-                    Hold::Organization(turn),
-                );
-                let done = f(&mut tx)?;
-                tx.finish().map(|()| done)
-            }),
+            Writes::Pooled(pool) => {
+                let mut made = growth::Made::default();
+                let done = pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
+                    let link = Link::Begun(conn);
+                    let hold = Hold::Organization(turn);
+                    let mut tx = DieselTransaction::new(link, self, tenant, hold);
+                    let done = f(&mut tx)?;
+                    tx.finish()?;
+                    made = tx.made;
+                    Ok(done)
+                })?;
+                self.growth.note(made, &self.target);
+                Ok(done)
+            }
         }
     }
 
