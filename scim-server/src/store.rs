@@ -317,7 +317,7 @@ impl Inner {
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(_) => {
-                let link = Link::Reading(pooled::Reading::new(&self.readers));
+                let link = Link::Reading(Box::new(pooled::Reading::new(&self.readers)));
                 let mut tx = DieselTransaction::new(link, self, tenant, Hold::Free);
                 let done = f(&mut tx);
                 tx.link.end()?;

@@ -255,7 +255,7 @@ impl Dialect for Sqlite {
 
     fn bind_list<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        list: &'b Vec<String>,
+        list: &'b [String],
         json: &'b OnceCell<String>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Text, _>(json.get_or_init(|| serde_json::json!(list).to_string()))

@@ -47,6 +47,9 @@ type Of<Rest> = (
 /// A resource, if there is one.
 type MaybeResource = Nullable<(Text, BigInt, BigInt, BigInt, Text, Nullable<Text>)>;
 
+/// A resource, and its groups as text.
+type WithGroups = (Row, Option<String>);
+
 impl DieselTransaction<'_> {
     pub(super) fn look_for_resource(
         &mut self,
@@ -258,7 +261,7 @@ impl DieselTransaction<'_> {
         &mut self,
         found: &Statement,
         groups: bool,
-    ) -> Result<Option<Vec<(Row, Option<String>)>>> {
+    ) -> Result<Option<Vec<WithGroups>>> {
         let sql = statement(ORGANIZATION).sql(COLUMNS).sql(", ");
         let sql = if groups {
             sql.then(&self.groups_as_text("id"))
