@@ -79,10 +79,10 @@ pub struct Serving {
     /// Requests worked on at the same time; more wait, then get 503 [default: 64]
     #[arg(long, env = "SCIM_CONCURRENCY", value_name = "N")]
     pub concurrency: Option<usize>,
-    /// Database connections that read at the same time [default: 4]
+    /// Database connections that read at the same time [default: 4; on PostgreSQL: 8]
     #[arg(long, env = "SCIM_READERS", value_name = "N")]
     pub readers: Option<u32>,
-    /// Database connections that write at the same time; SQLite has one [default: 8]
+    /// Database connections that write at the same time; SQLite has one [default on PostgreSQL: 16]
     #[arg(long, env = "SCIM_WRITERS", value_name = "N")]
     pub writers: Option<u32>,
     /// Attributes to index beyond the standard ones, as Type:path, e.g. User:title; kept in the database,

@@ -10,6 +10,8 @@ mod error;
 mod events;
 mod foresee;
 mod groups;
+#[cfg(feature = "postgres")]
+mod growth;
 mod held;
 mod index;
 mod later;
@@ -84,10 +86,12 @@ impl Options {
     /// The defaults for a database.
     #[must_use]
     pub fn new(url: &str) -> Self {
+        // A connection to PostgreSQL mostly waits: for an answer, or for the disk that it shares with others.
+        let (readers, writers) = if url.starts_with("postgres") { (8, 16) } else { (4, 1) };
         Self {
             url: url.to_owned(),
-            readers: 4,
-            writers: 8,
+            readers,
+            writers,
             limits: TimeLimits::default(),
             wait: Duration::from_secs(2),
             budget: 100_000,
@@ -147,6 +151,8 @@ struct Inner {
     readers: Pool<Manager>,
     brief: BriefReaders,
     writes: Writes,
+    #[cfg(feature = "postgres")]
+    growth: growth::Growth,
     facts: String,
     token_limit: usize,
 }
@@ -207,6 +213,8 @@ impl DieselStore {
             readers,
             brief: BriefReaders::new(target.clone()),
             writes,
+            #[cfg(feature = "postgres")]
+            growth: growth::Growth::default(),
             facts,
             token_limit: options.token_limit.max(1),
         }));
@@ -327,7 +335,7 @@ impl Inner {
             }
             #[cfg(feature = "postgres")]
             Writes::Pooled(_) => {
-                let link = Link::Reading(pooled::Reading::new(&self.readers));
+                let link = Link::Reading(Box::new(pooled::Reading::new(&self.readers)));
                 let mut tx = DieselTransaction::new(link, self, tenant, Hold::Free);
                 let done = f(&mut tx);
                 tx.link.end()?;
@@ -370,16 +378,20 @@ impl Inner {
                 writer.write(make)
             }
             #[cfg(feature = "postgres")]
-            Writes::Pooled(pool) => pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
-                let mut tx = DieselTransaction::new(
-                    Link::Begun(conn),
-                    self,
-                    tenant,
-                    Hold::Organization(turn),
-                );
-                let done = f(&mut tx)?;
-                tx.finish().map(|()| done)
-            }),
+            Writes::Pooled(pool) => {
+                let mut made = growth::Made::default();
+                let done = pooled::write(pool, Some(tenant.as_str()), |conn, turn| {
+                    let link = Link::Begun(conn);
+                    let hold = Hold::Organization(turn);
+                    let mut tx = DieselTransaction::new(link, self, tenant, hold);
+                    let done = f(&mut tx)?;
+                    tx.finish()?;
+                    made = tx.made;
+                    Ok(done)
+                })?;
+                self.growth.note(made, &self.target);
+                Ok(done)
+            }
         }
     }
 

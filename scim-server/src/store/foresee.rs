@@ -22,13 +22,15 @@ pub(super) struct Seen {
     /// Who is asked for, and the groups that hold them.
     pub(super) groups: Vec<(Tenant, Id, Vec<Membership>)>,
     /// A group, those who were asked for, what they are, and whether the group lists them.
-    pub(super) members: Option<(Id, Vec<Id>, Vec<(Identity, bool)>)>,
+    pub(super) members: Option<SeenMembers>,
     /// A resource type, and unique values that nobody has.
     pub(super) free: Option<(String, Vec<UniqueKey>)>,
     /// The claims on a domain.
     pub(super) claims: Vec<(String, Vec<ClaimedDomain>)>,
     pub(super) person: Option<Person>,
 }
+
+pub(super) type SeenMembers = (Id, Vec<Id>, Vec<(Identity, bool)>);
 
 /// A person in all organizations.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ pub(super) enum Link<'a> {
     Begun(&'a mut Conn),
     /// On one that it takes, and begins on, once it has to.
     #[cfg(feature = "postgres")]
-    Reading(Reading<'a>),
+    Reading(Box<Reading<'a>>),
 }
 
 impl Link<'_> {

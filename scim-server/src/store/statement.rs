@@ -341,7 +341,7 @@ pub(super) trait Dialect: Backend {
     /// Binds a list; `json` keeps it as JSON.
     fn bind_list<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        list: &'b Vec<String>,
+        list: &'b [String],
         json: &'b OnceCell<String>,
     ) -> QueryResult<()>;
 }
@@ -353,7 +353,7 @@ impl Dialect for Sqlite {
 
     fn bind_list<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        list: &'b Vec<String>,
+        list: &'b [String],
         json: &'b OnceCell<String>,
     ) -> QueryResult<()> {
         out.push_bind_param::<Text, _>(json.get_or_init(|| serde_json::json!(list).to_string()))
@@ -368,7 +368,7 @@ impl Dialect for Pg {
 
     fn bind_list<'b>(
         out: &mut AstPass<'_, 'b, Self>,
-        list: &'b Vec<String>,
+        list: &'b [String],
         _: &'b OnceCell<String>,
     ) -> QueryResult<()> {
         out.push_bind_param::<diesel::sql_types::Array<Text>, _>(list)

@@ -21,6 +21,8 @@ use serde_json::Map;
 use super::Inner;
 use super::error::of;
 use super::foresee::Seen;
+#[cfg(feature = "postgres")]
+use super::growth::Made;
 use super::index::Key;
 use super::later::{
     COUNTS, EVENTS, KEYS_THAT_COME, KEYS_THAT_GO, Later, MEMBERS, MEMBERS_BY_NAME, MEMBERS_OF_IT,
@@ -63,6 +65,9 @@ pub struct DieselTransaction<'a> {
     pub(super) attempt: Option<&'a Attempt>,
     /// What was found before it was asked for.
     pub(super) seen: Seen,
+    /// What it has made, for statistics.
+    #[cfg(feature = "postgres")]
+    pub(super) made: Made,
     /// Resources as they were last found here, where nobody else changes them meanwhile.
     held: Vec<(Id, Version)>,
     /// It may touch a few rows only, and gives up otherwise.
@@ -125,6 +130,8 @@ impl<'a> DieselTransaction<'a> {
             known: Vec::new(),
             attempt: None,
             seen: Seen::default(),
+            #[cfg(feature = "postgres")]
+            made: Made::default(),
             held: Vec::new(),
             brief: false,
             gave_up: false,
@@ -666,6 +673,10 @@ impl Transaction for DieselTransaction<'_> {
         self.take_all(resource, keys.iter())?;
         self.insert_row(resource)?;
         self.exchange_keys(None, Some(resource))?;
+        #[cfg(feature = "postgres")]
+        {
+            self.made.resources = self.made.resources.saturating_add(1);
+        }
         self.count(resource.kind(), 1)
     }
 
@@ -727,6 +738,11 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        #[cfg(feature = "postgres")]
+        {
+            let more = u64::try_from(members.len()).unwrap_or_default();
+            self.made.members = self.made.members.saturating_add(more);
+        }
         let there = self.seen.members_there(group, members.iter().map(|member| &member.id));
         self.seen.forget_members();
         if let Some(there) = there {

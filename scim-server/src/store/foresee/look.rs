@@ -32,6 +32,9 @@ type Of<Rest> = (OrganizationColumns, Rest);
 /// A resource, if there is one.
 type MaybeResource = Nullable<(Text, BigInt, BigInt, BigInt, Text, Nullable<Text>)>;
 
+/// A resource, and its groups as text.
+type WithGroups = (Row, Option<String>);
+
 impl DieselTransaction<'_> {
     pub(super) fn look_for_resource(
         &mut self,
@@ -247,7 +250,7 @@ impl DieselTransaction<'_> {
         found: &Statement,
         groups: bool,
         by: Option<&IndexPlan>,
-    ) -> Result<Option<Vec<(Row, Option<String>)>>> {
+    ) -> Result<Option<Vec<WithGroups>>> {
         let planned = is_stored_column(by);
         let sql = statement(ORGANIZATION).sql(", ").then(&planned).sql(", ");
         let sql = sql.sql(COLUMNS).sql(", ");
