@@ -273,8 +273,8 @@ fn files_that_it_makes_are_for_their_owner_alone() {
         wal.into(),
         format!("{served}-shm").into(),
         at("copy.db"),
-        export.clone(),
-        audit.clone(),
+        export,
+        audit,
     ];
     for file in made {
         let mode = std::fs::metadata(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
@@ -374,7 +374,7 @@ fn tables_are_for_reading() {
         |text: &str| text.chars().map(|c| if c > '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
     let kind = lines[0].find("kind").unwrap();
     for line in &lines[1..] {
-        assert_eq!(width(&line[..line.find("regular").unwrap()]), kind, "{listed}");
+        assert_eq!(width(line.split_once("regular").unwrap().0), kind, "{listed}");
     }
     assert_eq!(
         table(&[
