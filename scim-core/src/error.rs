@@ -117,6 +117,12 @@ impl Kind {
         self.wire().0
     }
 
+    /// Whether it tells of something that is wrong on this side, for whoever runs the server to look after.
+    #[must_use]
+    pub const fn is_of_the_server(self) -> bool {
+        matches!(self, Self::Internal | Self::Busy)
+    }
+
     /// The `scimType`, where the RFCs name one.
     #[must_use]
     pub const fn scim_type(self) -> Option<&'static str> {

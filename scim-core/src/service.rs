@@ -244,7 +244,7 @@ where
     ) -> Result<Response> {
         let user = self.0.registry.types().iter().find(|kind| kind.has_groups());
         let (Some(kind), Some(id)) = (user, &call.caller.user) else {
-            let detail = "This token is bound to no user, so there is no /Me for it";
+            let detail = "This token is bound to no user, so there is no /Me for it; use a token that is bound to one";
             return Err(Error::new(Kind::NotImplemented, detail));
         };
         if request.method == "POST" {

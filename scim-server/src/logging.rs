@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use env_logger::{Builder, Env, WriteStyle};
 use log::kv::{Error, Key, Value, VisitSource};
+use log::{Level, Record};
 use serde_json::{Map, json};
 
 /// How lines are written.
@@ -33,7 +34,7 @@ pub fn init(format: LogFormat) {
                     None => line.escaped(&record.args().to_string()),
                 }
                 record.key_values().visit(&mut line).map_err(io::Error::other)?;
-                writeln!(out, "{time} {:5} {}", record.level(), line.0)
+                writeln!(out, "{time} {:5} {}", level(record), line.0)
             }
             LogFormat::Json => {
                 let mut fields = Fields::default();
@@ -41,7 +42,7 @@ pub fn init(format: LogFormat) {
                 let message = record.args().to_string();
                 let mut object = Map::new();
                 object.insert("time".into(), time.to_string().into());
-                object.insert("level".into(), record.level().as_str().into());
+                object.insert("level".into(), level(record).as_str().into());
                 object.insert("message".into(), message.into());
                 object.extend(fields.0);
                 writeln!(out, "{}", serde_json::Value::Object(object))
@@ -50,6 +51,18 @@ pub fn init(format: LogFormat) {
     });
     // A second call (tests) keeps the first logger.
     let _ = builder.try_init();
+}
+
+/// How grave a record is. The web server calls it an error if a client sends what is no HTTP, such as a raw
+/// quotation mark in a URL; nobody who runs this one has to look after that.
+fn level(record: &Record<'_>) -> Level {
+    let of_a_client = |message: &str| {
+        message.starts_with("stream error") || message.starts_with("MAX_BUFFER_SIZE")
+    };
+    let is_one = record.level() == Level::Error
+        && record.target().starts_with("actix_http::h1")
+        && of_a_client(&record.args().to_string());
+    if is_one { Level::Info } else { record.level() }
 }
 
 /// A line for people.

@@ -9,6 +9,8 @@
 use scim_tests::{Client, Person, Server, oidc, run, run_with, saml};
 use serde_json::{Value, json};
 
+use std::io::{Read as _, Write as _};
+
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(arguments);
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
@@ -266,14 +268,8 @@ fn files_that_it_makes_are_for_their_owner_alone() {
         assert!(done.status.success(), "{done:?}");
     }
     let wal = format!("{served}-wal");
-    let made = [
-        served.into(),
-        wal.into(),
-        format!("{served}-shm").into(),
-        at("copy.db"),
-        export.clone(),
-        audit.clone(),
-    ];
+    let made =
+        [served.into(), wal.into(), format!("{served}-shm").into(), at("copy.db"), export, audit];
     for file in made {
         let mode = std::fs::metadata(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
         assert_eq!(mode.permissions().mode() & 0o777, 0o600, "{}", file.display());
@@ -372,7 +368,7 @@ fn tables_are_for_reading() {
         |text: &str| text.chars().map(|c| if c > '\u{2e80}' { 2 } else { 1 }).sum::<usize>();
     let kind = lines[0].find("kind").unwrap();
     for line in &lines[1..] {
-        assert_eq!(width(&line[..line.find("regular").unwrap()]), kind, "{listed}");
+        assert_eq!(width(line.split_once("regular").unwrap().0), kind, "{listed}");
     }
     assert_eq!(
         table(&[
@@ -411,4 +407,27 @@ fn what_is_said_tells_what_to_do_next() {
     next(&["operator", "revoke-token", "x"], "scim-server operator list-tokens");
     next(&["token", "create", "--org", "org_typo"], "scim-server org list");
     next(&["sso", "remove", "--org", hq], "store some first");
+}
+
+#[test]
+fn what_clients_do_wrong_is_no_error_of_the_server() {
+    let server = Server::start();
+    // A raw quotation mark, and what is no HTTP at all.
+    for sent in [
+        "GET /scim/v2/Users?filter=userName eq \"ann\" HTTP/1.1\r\nHost: x\r\n\r\n",
+        "\u{1}\u{2}\r\n\r\n",
+    ] {
+        let mut connection = server.connect();
+        connection.write_all(sent.as_bytes()).unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{answer:?}");
+    }
+    // A token that is bound to nobody has no /Me.
+    let answer = server.provisioner().get("/Me");
+    assert_eq!(answer.status, 501, "{}", answer.text);
+    let log = server.log();
+    assert!(log.contains("path=/scim/v2/Me status=501"), "{log}");
+    assert!(log.contains("stream error"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
 }

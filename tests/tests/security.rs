@@ -539,6 +539,9 @@ fn s24_limits_hold_to_the_unit() {
     };
     head(15_000).is(200);
     head(17_000).refuses(431, "");
+    let padding = "x".repeat(17_000);
+    let (operator, padding) = (server.operator(), [("X-Padding", padding.as_str())]);
+    operator.send("GET", "/organizations", &padding, None).problem(431, "head_too_large");
 }
 
 #[test]

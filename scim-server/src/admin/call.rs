@@ -122,16 +122,11 @@ impl<'c, 't> Call<'c, 't> {
     /// Lets the caller in, or doesn't. An organization that one isn't a member of is not there; nor is an
     /// Admin Organization for its plain members.
     pub(super) fn admit(&mut self, access: Access) -> Result<()> {
-        let forbidden = |detail: &str, code: &'static str| {
-            Err(Error::new(Kind::Forbidden, detail).with_code(code))
-        };
         let least = match access {
             Access::Public | Access::SignedIn => return Ok(()),
             Access::Operator if *self.person != Person::Operator => {
-                return forbidden(
-                    "Only the operator may do this; ask whoever runs the server",
-                    "operator_only",
-                );
+                let detail = "Only the operator may do this; ask whoever runs the server";
+                return Err(Error::new(Kind::Forbidden, detail).with_code("operator_only"));
             }
             Access::Operator if !self.params.contains_key("org") => return Ok(()),
             Access::Operator => Role::Member,
@@ -158,7 +153,7 @@ impl<'c, 't> Call<'c, 't> {
                 let detail = format!(
                     "This takes the role {least} in the organization, and yours is {role}; ask an owner for it"
                 );
-                return forbidden(&detail, "role_required");
+                return Err(Error::new(Kind::Forbidden, detail).with_code("role_required"));
             }
             glass::admit(self, &organization, role)?;
         }

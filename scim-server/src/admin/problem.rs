@@ -23,6 +23,7 @@ fn code(error: &Error) -> &'static str {
         Kind::UnsupportedMediaType => "unsupported_media_type",
         Kind::Unprocessable => "unprocessable",
         Kind::TooManyRequests => "rate_limited",
+        Kind::HeadTooLarge => "head_too_large",
         Kind::Internal => "internal",
         Kind::Busy => "busy",
         Kind::NotImplemented => "not_implemented",

@@ -75,7 +75,7 @@ impl Desk {
         query: &str,
         body: Option<&Value>,
     ) -> Result<Value> {
-        self.ask(method, path, query, body).map_err(told)
+        self.ask(method, path, query, body).map_err(|error| told(&error))
     }
 
     pub(super) fn get(&self, path: &str) -> Result<Value> {
@@ -86,7 +86,7 @@ impl Desk {
     pub(super) fn find(&self, path: &str) -> Result<Option<Value>> {
         match self.ask("GET", path, "", None) {
             Err(error) if error.kind() == Kind::NotFound => Ok(None),
-            found => found.map(Some).map_err(told),
+            found => found.map(Some).map_err(|error| told(&error)),
         }
     }
 
@@ -231,8 +231,8 @@ impl Desk {
 }
 
 /// An error of the API, for whoever typed the command.
-fn told(error: Error) -> anyhow::Error {
-    match (error.code(), std::error::Error::source(&error)) {
+fn told(error: &Error) -> anyhow::Error {
+    match (error.code(), std::error::Error::source(error)) {
         // There is no log to look into: what went wrong inside is told here.
         (_, Some(source)) => anyhow!("{source}"),
         (Some(code), None) => anyhow!("{} ({code})", error.detail()),

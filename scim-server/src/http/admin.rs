@@ -40,7 +40,16 @@ pub(super) async fn answer(
         Ok(response) => response,
         Err(error) => admin::refusal(error, &id),
     };
-    if let Some(error) = response.error.as_ref().filter(|e| e.kind().status() >= 500) {
+    http_response(response, &id)
+}
+
+/// Refuses a request before anybody looks at what it asks for.
+pub(super) fn refusal(error: Error, id: &str) -> HttpResponse {
+    http_response(admin::refusal(error, id), id)
+}
+
+fn http_response(response: admin::Response, id: &str) -> HttpResponse {
+    if let Some(error) = response.error.as_ref().filter(|e| e.kind().is_of_the_server()) {
         log::error!(id; "{}", scim::chain(error));
     }
     let mut answer = HttpResponse::build(status(response.status));

@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::{HttpMessage as _, HttpResponse, web};
 use scim_core::{Caller, Error, Kind};
 
-use super::{State, refusal};
+use super::{State, admin, refusal};
 use crate::secrets::request_id;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -39,7 +39,9 @@ pub(super) async fn observe(
             "The request's line and headers may be {LONGEST_HEAD} bytes long; a long filter can be POSTed \
              to /.search"
         );
-        let refused = refusal(Error::new(Kind::HeadTooLarge, detail));
+        let error = Error::new(Kind::HeadTooLarge, detail);
+        let administrative = path.starts_with(admin::BASE_PATH);
+        let refused = if administrative { admin::refusal(error, &id) } else { refusal(error) };
         request.into_response(refused).map_into_boxed_body()
     } else {
         next.call(request).await?.map_into_boxed_body()

@@ -31,7 +31,7 @@ pub(super) async fn answer(
         Ok(response) => response,
         Err(error) => Response::from(error),
     };
-    if let Some(error) = response.error.as_ref().filter(|e| e.kind().status() >= 500) {
+    if let Some(error) = response.error.as_ref().filter(|e| e.kind().is_of_the_server()) {
         let id = request.extensions().get::<RequestId>().map(|id| id.0.clone());
         log::error!(id = id.unwrap_or_default(); "{}", chain(error));
     }
