@@ -1,5 +1,10 @@
 //! Bulk requests that a failure of the store cuts short.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    reason = "tests fail by panicking"
+)]
 
 mod common;
 

@@ -143,6 +143,26 @@ fn scenario_16_users_of_other_domains_are_refused_and_guests_left_alone() {
     f.idp.patch(&format!("/Users/{ann}"), emails).refuses(400, "invalidValue");
     f.idp.put(&format!("/Users/{ann}"), &scim_user("a@other.org")).refuses(400, "invalidValue");
     scim_tests::assert_unchanged("a foreign domain", &before, &f.operator.everything());
+    // The rule is about the addresses that say who somebody is. Others they may have where they like, until one
+    // of them is to say it.
+    let mut private = scim_user("cid@example.com");
+    private["emails"] = json!([
+        {"value": "cid@example.com", "type": "work", "primary": true},
+        {"value": "cid@own.example", "type": "home"},
+    ]);
+    let cid = f.idp.post("/Users", &private).is(201).id();
+    let home = "emails[type eq \"home\"].primary";
+    for (path, value) in [
+        (home, json!(true)),
+        ("emails", json!([{"value": "cid@own.example"}, {"value": "cid@example.com"}])),
+        ("userName", json!("cid@own.example")),
+    ] {
+        let replace = json!([{"op": "replace", "path": path, "value": value}]);
+        let refused = f.idp.patch(&format!("/Users/{cid}"), replace);
+        refused.refuses(400, "invalidValue");
+        assert!(refused.text.contains("own.example"), "{}", refused.text);
+    }
+    f.idp.delete(&format!("/Users/{cid}")).is(204);
 
     // To SCIM the guest isn't there, and nothing that it does touches the guest.
     assert_eq!(f.idp.get("/Users").json()["totalResults"], 1);

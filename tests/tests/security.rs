@@ -571,7 +571,13 @@ fn s26_names_are_compared_by_what_they_are() {
     client.post("/Users", &user("ilker")).is(201);
     let found = client.filter("/Users", "userName eq \"kelvin\"").json();
     assert_eq!(found["Resources"][0]["userName"], "\u{212A}elvin", "shown as it was sent");
-    for name in ["a\u{7}b", "a\u{202E}b", "a\u{2066}b", " ", "a\nb", "\u{200F}a"] {
+    for name in ["a\u{7}b", "a\u{202E}b", "a\u{2066}b", " ", "a\nb", "\u{200F}a", "a\u{61C}b"] {
+        client.post("/Users", &user(name)).refuses(400, "invalidValue");
+    }
+    // What would look the same beside it.
+    for name in
+        ["kel\u{200B}vin", "kelvin\u{2060}", "\u{AD}kelvin", "kelvin\u{FE0F}", "\u{FEFF}kelvin"]
+    {
         client.post("/Users", &user(name)).refuses(400, "invalidValue");
     }
     let nul = r#"{"userName":"a\u0000b"}"#;

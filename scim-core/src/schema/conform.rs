@@ -9,7 +9,7 @@ use super::attribute::{Attribute, Mutability, Type};
 use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
 use crate::json;
-use crate::text::same_name;
+use crate::text::{is_invisible, same_name, turns_text};
 
 /// The longest string, in bytes (S24).
 const MAX_STRING: usize = 8 * 1024;
@@ -121,7 +121,7 @@ fn conform_string(
         }
         _ => {
             if attribute.is_unique() {
-                printable(path, &text)?;
+                printable(path, attribute, &text)?;
             }
             if dialect.preset() == crate::dialect::Preset::Strict {
                 canonical(path, attribute, &text)?;
@@ -132,12 +132,11 @@ fn conform_string(
 }
 
 /// Unique strings are names that people tell apart by eye: no control characters, no direction marks,
-/// not blank (S26).
-fn printable(path: &str, text: &str) -> Result<()> {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
+/// not blank (S26). In the name of a user nothing at all is hidden; that of a group may hold what joins emoji,
+/// and is compared without it where it matters (`org::group_key`).
+fn printable(path: &str, attribute: &Attribute, text: &str) -> Result<()> {
+    let of_user = attribute.name == "userName";
+    let hidden = |c: char| c.is_control() || turns_text(c) || (of_user && is_invisible(c));
     if let Some(c) = text.chars().find(|c| hidden(*c)) {
         let detail = format!("\"{path}\" holds the invisible character U+{:04X}", u32::from(c));
         return Err(Error::invalid_value(detail));

@@ -11,7 +11,8 @@ use crate::resource::Resource;
 pub(super) struct Identity {
     /// The primary address; else the first; else the user name, if it is an address.
     pub(super) email: Option<EmailAddress>,
-    /// Every domain that the user claims to be of: the address's and the user name's.
+    /// Every domain that the user claims to be of: the address's and the user name's. Further addresses identify
+    /// nobody, and may be of any domain.
     pub(super) domains: Vec<DomainName>,
     pub(super) name: Option<String>,
     /// Nothing, if the user doesn't say.
