@@ -253,7 +253,7 @@ pub fn redeemable<R: Records>(
 ///
 /// # Errors
 /// Why not, see [`LinkingCode::check`] and [`Organization::require_linkable`];
-/// [`Refusal::LinkNeedsApproval`].
+/// [`Refusal::LinkAwaitingApproval`].
 pub fn link<R: Records>(
     tx: &mut R,
     organization: &Organization,
@@ -278,7 +278,7 @@ pub fn link<R: Records>(
         require_free_name(tx, &admin.id, name)?;
     }
     if admin.require_approval {
-        return Err(Refusal::LinkNeedsApproval
+        return Err(Refusal::LinkAwaitingApproval
             .because("The Admin Organization approves each link; ask for it"));
     }
     let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
