@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use scim_tests::{Answer, Client, Database, Server, binary, run};
+use scim_tests::{Answer, Client, Database, Server, binary, on_postgres, run};
 use serde_json::{Value, json};
 
 fn user(name: &str, title: &str) -> Value {
@@ -177,4 +177,24 @@ fn writes_while_others_index_anew_leave_no_holes() {
             assert_eq!(answer["totalResults"], expected, "{filter}");
         }
     }
+}
+
+#[test]
+fn a_value_too_long_to_be_indexed_is_named_with_its_resource() {
+    let server = Server::start();
+    let (client, url) = (server.provisioner(), server.url());
+    client.post("/Users", &user("ann", "Boss")).is(201);
+    let long = client.post("/Users", &user("bob", &"x".repeat(3000))).is(201).id();
+    let done = run(&["--indexed", "User:title", "migrate", "--database-url", &url]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    // SQLite's index takes them as long as they are.
+    assert_eq!(done.status.success(), !on_postgres(), "{said}");
+    if on_postgres() {
+        for expected in [long, server.first_organization(), "\"title\"".into(), "2000 bytes".into()]
+        {
+            assert!(said.contains(&expected), "{expected}: {said}");
+        }
+    }
+    assert_eq!(found(&client, "title eq \"boss\""), ["ann"]);
+    assert_eq!(found(&client, "title sw \"xxx\""), ["bob"]);
 }
