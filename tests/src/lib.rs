@@ -16,23 +16,29 @@
     reason = "tests fail by panicking"
 )]
 
+mod api;
 mod client;
 mod clock;
 mod database;
 mod dns;
 mod family;
-mod holding;
+mod log;
 mod people;
 mod postgres;
+mod provisioning;
 pub mod replay;
 mod server;
+mod sso;
 
+pub use api::{Operation, assert_unchanged};
 pub use client::{Answer, Client, encode, raw};
 pub use clock::Clock;
 pub use database::{Database, on_postgres, tool};
 pub use dns::{Dns, Say};
-pub use family::{Family, Operation, assert_unchanged, scim_group, scim_user};
-pub use holding::{Holding, Log, claim, oidc, saml};
+pub use family::Family;
+pub use log::Log;
 pub use people::Person;
 pub use postgres::Postgres;
+pub use provisioning::{scim_group, scim_user};
 pub use server::{Server, binary, run, run_with};
+pub use sso::{oidc, saml};

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{Answer, Client, Server};
+use crate::{Answer, Client, Dns, Say, Server};
 
 /// Somebody who calls the administrative API.
 pub struct Person {
@@ -178,6 +178,56 @@ impl Person {
     pub fn code(&self, admin: &str) -> String {
         let made = self.post(&format!("/organizations/{admin}/link-codes"), json!({})).is(201);
         made.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Claims a domain and has DNS bear it out; gives the claim's id.
+    pub fn verified(&self, dns: &Dns, organization: &str, domain: &str) -> String {
+        let claim = self.claim(organization, domain);
+        dns.set(domain, Say::txt(claim["record_value"].as_str().unwrap()));
+        let id = claim["id"].as_str().unwrap().to_owned();
+        let path = format!("/organizations/{organization}/domains/{id}:verify");
+        assert_eq!(self.post(&path, Value::Null).is(200).json()["state"], "verified");
+        id
+    }
+
+    /// Claims a domain.
+    pub fn claim(&self, organization: &str, domain: &str) -> Value {
+        let path = format!("/organizations/{organization}/domains");
+        self.post(&path, json!({"domain": domain})).is(201).json()
+    }
+
+    /// Adds somebody by hand.
+    pub fn add(&self, organization: &str, email: &str, role: &str) {
+        let member = json!({"email": email, "role": role});
+        self.post(&format!("/organizations/{organization}/members"), member).is(201);
+    }
+
+    /// The account of a member.
+    #[track_caller]
+    pub fn account(&self, organization: &str, email: &str) -> String {
+        let member = self.member(organization, email);
+        member["account"].as_str().unwrap().to_owned()
+    }
+
+    /// The sources of a member's grants in order, those that rest with a minus; none for a stranger.
+    pub fn sources(&self, organization: &str, email: &str) -> Vec<String> {
+        let member = self.member(organization, email);
+        let grants = member["grants"].as_array().cloned().unwrap_or_default();
+        let word = |grant: &Value| {
+            let rests = if grant["suspended"] == true { "-" } else { "" };
+            format!("{rests}{}", grant["source"].as_str().unwrap())
+        };
+        let mut words: Vec<String> = grants.iter().map(word).collect();
+        words.sort();
+        words
+    }
+
+    /// The names of an organization's events about `target`, or all of them; oldest first.
+    pub fn told(&self, organization: &str, target: Option<&str>) -> Vec<String> {
+        let target = target.map(|id| format!("&target={id}")).unwrap_or_default();
+        let path = format!("/organizations/{organization}/audit-events?order=oldest{target}");
+        let events = self.list(&path);
+        events.iter().map(|event| event["name"].as_str().unwrap().to_owned()).collect()
     }
 
     /// A SCIM client of an organization.

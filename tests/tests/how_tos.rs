@@ -12,7 +12,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use scim_tests::{Client, Dns, Person, Say, Server, binary, claim, oidc};
+use scim_tests::{Client, Dns, Person, Say, Server, binary, oidc};
 use serde_json::{Value, json};
 
 /// Where a how-to is followed: a server, the people, and a shell that remembers.
@@ -317,7 +317,7 @@ const WITHDRAW: &str = "Withdraw, claim, verify, link";
 fn migrate(order: &str, ways: [&str; 2]) {
     let stage = Stage::new("Firma");
     let (olga, berta, org) = (&stage.olga, &stage.berta, &stage.org);
-    claim(berta, &stage.dns, org, "firma.example");
+    berta.verified(&stage.dns, org, "firma.example");
     berta.put(&format!("/organizations/{org}/sso"), oidc()).is(200);
     let old = berta.provisioner(&stage.server, org);
     let ann = old.push_user("ann@firma.example");

@@ -9,7 +9,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use scim_tests::{Client, Holding, Log, Person, Say, claim, oidc, saml};
+use scim_tests::{Client, Family, Log, Person, Say, oidc, saml, scim_group};
 use serde_json::{Value, json};
 
 /// An organization with a verified domain, single sign-on, a directory with two users, and a team by group.
@@ -23,17 +23,18 @@ struct Firma {
 }
 
 impl Firma {
-    fn new(holding: &Holding) -> Self {
-        let (dora, id) = holding.unlinked("firma");
-        let claim = claim(&dora, &holding.dns, &id, "firma.example");
+    fn new(f: &Family) -> Self {
+        let (dora, id) = f.unlinked("firma");
+        let claim = dora.verified(&f.dns, &id, "firma.example");
+        let claim = dora.get(&format!("/organizations/{id}/domains/{claim}")).is(200).json();
         dora.put(&format!("/organizations/{id}/sso"), oidc()).is(200);
-        let idp = dora.provisioner(&holding.server, &id);
+        let idp = dora.provisioner(&f.server, &id);
         let (ann, bob) = (idp.push_user("ann@firma.example"), idp.push_user("bob@firma.example"));
         idp.push_group("Crew", &[&ann, &bob]);
         let team = dora.list(&format!("/organizations/{id}/teams")).remove(0);
         assert_eq!(dora.route("ann@firma.example"), ("sso".into(), id.clone()));
         // The Admin Organization has the same identity provider.
-        holding.olga.put(&format!("/organizations/{}/sso", holding.admin), saml()).is(200);
+        f.olga.put(&format!("/organizations/{}/sso", f.hq), saml()).is(200);
         Self { dora, id, claim, idp, ann, team }
     }
 
@@ -45,8 +46,8 @@ impl Firma {
         self.at(&format!("/domains/{}{action}", self.claim["id"].as_str().unwrap()))
     }
 
-    fn link(&self, holding: &Holding) {
-        let code = json!({"code": holding.olga.code(&holding.admin)});
+    fn link(&self, f: &Family) {
+        let code = json!({"code": f.olga.code(&f.hq)});
         self.dora.post(&self.at("/link"), code).is(200);
     }
 
@@ -56,18 +57,18 @@ impl Firma {
     }
 
     /// What is the same after both orders: people are recognized, and come by the group too.
-    fn is_provisioned_by(&self, holding: &Holding) {
-        let (olga, admin) = (&holding.olga, &holding.admin);
+    fn is_provisioned_by(&self, f: &Family) {
+        let (olga, admin) = (&f.olga, &f.hq);
         let account = self.dora.member(&self.id, "ann@firma.example")["account"].clone();
         assert_eq!(self.dora.grants(&self.id, "ann@firma.example"), ["directory"]);
         let mut log = Log::of(olga, admin);
-        let again = holding.idp.push_user("ann@firma.example");
+        let again = f.idp.push_user("ann@firma.example");
         assert_ne!(again, self.ann);
         let names = log.names();
         assert!(names.contains(&"scim_user.adopted".to_owned()), "{names:?}");
-        let cora = holding.idp.push_user("cora@firma.example");
-        holding.name(&self.id, "Firma");
-        holding.idp.push_group("Firma", &[&again, &cora]);
+        let cora = f.idp.push_user("cora@firma.example");
+        f.name(&self.id, "Firma");
+        f.idp.push_group("Firma", &[&again, &cora]);
         let member = self.dora.member(&self.id, "ann@firma.example");
         assert_eq!(member["account"], account);
         assert_eq!(olga.member(admin, "ann@firma.example")["account"], account);
@@ -90,9 +91,9 @@ impl Firma {
 
 #[test]
 fn scenario_02_withdraw_claim_verify_link_and_no_single_sign_on_in_between() {
-    let holding = Holding::new();
-    let firma = Firma::new(&holding);
-    let (olga, admin, dora) = (&holding.olga, &holding.admin, &firma.dora);
+    let f = Family::start();
+    let firma = Firma::new(&f);
+    let (olga, admin, dora) = (&f.olga, &f.hq, &firma.dora);
     let (ours, theirs) = (("sso".to_owned(), admin.clone()), ("sso".into(), firma.id.clone()));
     let password = ("password".to_owned(), String::new());
     let route = || olga.route("ann@firma.example");
@@ -136,7 +137,7 @@ fn scenario_02_withdraw_claim_verify_link_and_no_single_sign_on_in_between() {
     let still = verify();
     assert_eq!((&still["state"], &still["finding"]), (&json!("pending"), &json!("absent")));
     assert_eq!(route(), password);
-    holding.dns.set("firma.example", Say::txt(record));
+    f.dns.set("firma.example", Say::txt(record));
     assert_eq!(verify()["state"], "verified");
     assert_eq!(
         here.names(),
@@ -145,27 +146,27 @@ fn scenario_02_withdraw_claim_verify_link_and_no_single_sign_on_in_between() {
 
     // Verified it counts for whom the Admin Organization governs: after the link that is everybody there.
     assert_eq!(route(), password);
-    firma.link(&holding);
+    firma.link(&f);
     assert_eq!(route(), ours);
     assert_eq!(olga.route("nobody@firma.example"), password);
     assert_eq!(firma.source(), *admin);
     assert_eq!(here.names(), ["link_code.issued", "link_code.redeemed", "organization.linked"]);
-    firma.is_provisioned_by(&holding);
+    firma.is_provisioned_by(&f);
     assert_eq!(route(), ours);
     assert_eq!(olga.route("cora@firma.example"), ours);
 }
 
 #[test]
 fn scenario_03_link_then_transfer_and_never_without_single_sign_on_after_it() {
-    let holding = Holding::new();
-    let firma = Firma::new(&holding);
-    let (olga, admin, dora) = (&holding.olga, &holding.admin, &firma.dora);
+    let f = Family::start();
+    let firma = Firma::new(&f);
+    let (olga, admin, dora) = (&f.olga, &f.hq, &firma.dora);
     let (ours, password) = (("sso".to_owned(), admin.clone()), ("password".into(), String::new()));
     let domains = format!("/organizations/{admin}/domains");
     let domain = json!({"domain": "firma.example"});
 
     dora.post(&firma.claimed(":transfer"), Value::Null).problem(409, "not_linked");
-    firma.link(&holding);
+    firma.link(&f);
     // The organization has the shared settings at once. Its claim is hidden: by address nobody is routed.
     assert_eq!(firma.source(), *admin);
     assert_eq!(olga.route("ann@firma.example"), password);
@@ -175,7 +176,7 @@ fn scenario_03_link_then_transfer_and_never_without_single_sign_on_after_it() {
     let refused = olga.post(&domains, domain.clone());
     refused.problem(409, "domain_claimed_by_linked_organization");
     assert!(refused.json()["detail"].as_str().unwrap().contains("transfer it from there"));
-    let (otto, other) = holding.unlinked("other");
+    let (otto, other) = f.unlinked("other");
     let path = format!("/organizations/{other}/domains");
     otto.post(&path, domain.clone()).problem(409, "domain_claimed_elsewhere");
 
@@ -214,8 +215,8 @@ fn scenario_03_link_then_transfer_and_never_without_single_sign_on_after_it() {
             assert_eq!(dora.list(&firma.at("/domains")), Vec::<Value>::new());
             dora.post(&firma.claimed(":transfer"), Value::Null).problem(404, "not_found");
             otto.post(&path, domain).problem(409, "domain_claimed_elsewhere");
-            firma.is_provisioned_by(&holding);
-            holding.linked("wien");
+            firma.is_provisioned_by(&f);
+            f.linked("wien");
         }));
         over.store(true, Ordering::SeqCst);
         for watcher in watchers {
@@ -234,11 +235,11 @@ fn scenario_03_link_then_transfer_and_never_without_single_sign_on_after_it() {
 #[test]
 fn scenario_04_an_old_applications_mass_deactivation_changes_nothing_once_the_organization_is_linked()
  {
-    let holding = Holding::new();
-    let (olga, admin) = (&holding.olga, &holding.admin);
-    let (dora, firma) = holding.unlinked("firma");
-    claim(&dora, &holding.dns, &firma, "firma.example");
-    let old = dora.provisioner(&holding.server, &firma);
+    let f = Family::start();
+    let (olga, admin) = (&f.olga, &f.hq);
+    let (dora, firma) = f.unlinked("firma");
+    dora.verified(&f.dns, &firma, "firma.example");
+    let old = dora.provisioner(&f.server, &firma);
     let emails: Vec<String> = (0..20).map(|n| format!("p{n:02}@firma.example")).collect();
     let users: Vec<String> = emails.iter().map(|email| old.push_user(email)).collect();
     let ids: Vec<&str> = users.iter().map(String::as_str).collect();
@@ -246,8 +247,8 @@ fn scenario_04_an_old_applications_mass_deactivation_changes_nothing_once_the_or
     // One of them signs in: that too stays.
     let account = dora.member(&firma, "p00@firma.example")["account"].clone();
     let path = format!("/accounts/{}/password", account.as_str().unwrap());
-    holding.operator.put(&path, json!({"password": "correct horse battery"})).is(204);
-    let worker = Person::sign_in(&holding.server, "p00@firma.example");
+    f.operator.put(&path, json!({"password": "correct horse battery"})).is(204);
+    let worker = Person::sign_in(&f.server, "p00@firma.example");
     let dump = |old: &Client| {
         let mut texts = vec![old.get("/Users?count=100").is(200).text];
         texts.push(old.get(&format!("/Groups/{crew}")).is(200).text);
@@ -282,9 +283,9 @@ fn scenario_04_an_old_applications_mass_deactivation_changes_nothing_once_the_or
     let remove = json!([{"op": "remove", "path": "members"}]);
     let path = format!("/Groups/{crew}");
     answers.push(old.patch(&path, remove));
-    answers.push(old.put(&path, &Client::group("Crew", &[])));
+    answers.push(old.put(&path, &scim_group("Crew", &[])));
     answers.push(old.delete(&path));
-    answers.push(old.post("/Groups", &Client::group("Other", &[])));
+    answers.push(old.post("/Groups", &scim_group("Other", &[])));
     answers.push(old.post("/Users", &user("new@firma.example", true)));
     let delete = |id: &String| json!({"method": "DELETE", "path": format!("/Users/{id}")});
     let operations: Vec<Value> = users.iter().map(delete).collect();
@@ -296,7 +297,7 @@ fn scenario_04_an_old_applications_mass_deactivation_changes_nothing_once_the_or
     for answer in answers {
         answer.refuses(403, "");
         let detail = answer.json()["detail"].as_str().unwrap().to_owned();
-        assert!(detail.contains("linked to \"Example Group\""), "{detail}");
+        assert!(detail.contains("linked to \"HQ\""), "{detail}");
         assert!(detail.contains("provision through the SCIM endpoint"), "{detail}");
     }
     assert_eq!(world(), linked);

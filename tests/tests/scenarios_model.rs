@@ -254,8 +254,10 @@ impl World {
             assert_eq!(governs.json()["source_organization"], source.as_str(), "{at}: {org}");
         }
         let members = self.f.operator.active_members(&self.f.hq);
+        let pushed = model.users.iter().filter(|(_, (_, active))| *active).map(|(u, _)| email(*u));
+        // Its owner is no user of the directory, and comes before them in the order of addresses.
         let active: Vec<String> =
-            model.users.iter().filter(|(_, (_, active))| *active).map(|(u, _)| email(*u)).collect();
+            ["olga@hq.example".to_owned()].into_iter().chain(pushed).collect();
         assert_eq!(members, active, "{at}: HQ");
         let Some((_, active)) = model.users.get(&user) else { return };
         if !active {

@@ -7,14 +7,14 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Answer, Client, Holding, Log, Person};
+use scim_tests::{Answer, Client, Family, Log, Person, scim_group};
 use serde_json::{Value, json};
 
 const NOBODY: [&str; 0] = [];
 
 /// The group as the Admin Organization's people see it.
-fn mapping(holding: &Holding, group: &str) -> Value {
-    let groups = holding.olga.list(&format!("/organizations/{}/scim/groups", holding.admin));
+fn mapping(f: &Family, group: &str) -> Value {
+    let groups = f.olga.list(&format!("/organizations/{}/scim/groups", f.hq));
     groups.into_iter().find(|g| g["id"] == group).unwrap()
 }
 
@@ -44,15 +44,15 @@ fn find<'e>(events: &'e [Value], name: &str) -> &'e Value {
     event
 }
 
-/// The address of whoever owns what [`Holding::unlinked`] made.
+/// The address of whoever owns what [`Family::unlinked`] made.
 fn owner(name: &str) -> String {
     format!("owner@{name}.example")
 }
 
 #[test]
 fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
-    let holding = Holding::new();
-    let (idp, olga, admin) = (&holding.idp, &holding.olga, &holding.admin);
+    let f = Family::start();
+    let (idp, olga, admin) = (&f.idp, &f.olga, &f.hq);
     let (ann, bob) = (idp.push_user("ann@example.com"), idp.push_user("bob@example.com"));
     let members = ["ann@example.com", "bob@example.com"];
     let everybody = |name: &str| {
@@ -62,12 +62,12 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     };
 
     // The group is there before the name: stored, and nothing else.
-    let (berta, berlin) = holding.linked("berlin");
+    let (berta, berlin) = f.linked("berlin");
     let (mut here, mut there) = (Log::of(olga, admin), Log::of(&berta, &berlin));
     let group = idp.push_group("Berlin", &[&ann, &bob]);
-    let seen = mapping(&holding, &group);
+    let seen = mapping(&f, &group);
     assert_eq!((&seen["mapping"], &seen["members"]), (&json!("unmatched"), &json!(2)));
-    assert_eq!(holding.state(&berlin), "no_scim_name");
+    assert_eq!(f.state(&berlin), "no_scim_name");
     assert_eq!(here.names(), ["scim_group.created"]);
     assert_eq!(berta.members(&berlin), [owner("berlin")]);
     // A dry run tells what follows, and changes nothing.
@@ -76,7 +76,7 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     let dry = olga.patch(&format!("{path}?dry_run=true"), name.clone()).is(200).json();
     assert_eq!((&dry["effects"]["gains"], &dry["effects"]["losses"]), (&json!(2), &json!(0)));
     assert_eq!(told(&dry["effects"]), ["granted ann@example.com", "granted bob@example.com"]);
-    assert_eq!((holding.state(&berlin), here.names().len()), ("no_scim_name".into(), 0));
+    assert_eq!((f.state(&berlin), here.names().len()), ("no_scim_name".into(), 0));
     assert_eq!(berta.members(&berlin), [owner("berlin")]);
     // The name is for the Admin Organization's owners and admins to set, not for the linked one's.
     berta.patch(&path, name.clone()).problem(404, "not_found");
@@ -86,7 +86,7 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     assert_eq!(berta.members(&berlin), everybody("berlin"));
     assert_eq!(berta.grants(&berlin, members[0]), ["group Berlin"]);
     assert_eq!(berta.member(&berlin, members[0])["role"], "member");
-    assert_eq!(mapping(&holding, &group)["organization"], berlin);
+    assert_eq!(mapping(&f, &group)["organization"], berlin);
     assert_eq!(here.names(), ["scim_name.set", "scim_group.matched"]);
     let events = there.news();
     let named = find(&events, "scim_name.set");
@@ -99,19 +99,19 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     assert_eq!(events.len(), 2, "the linked organization learned more: {events:?}");
 
     // The name is there before the group.
-    let (wilma, wien) = holding.linked("wien");
-    assert_eq!(holding.name(&wien, "Wien")["gains"], 0);
-    assert_eq!(holding.state(&wien), "waiting_for_group");
+    let (wilma, wien) = f.linked("wien");
+    assert_eq!(f.name(&wien, "Wien")["gains"], 0);
+    assert_eq!(f.state(&wien), "waiting_for_group");
     let (mut here, mut there) = (Log::of(olga, admin), Log::of(&wilma, &wien));
     idp.push_group("wien", &[&ann, &bob]);
-    assert_eq!(holding.state(&wien), "matched");
+    assert_eq!(f.state(&wien), "matched");
     assert_eq!(wilma.members(&wien), everybody("wien"));
     assert_eq!(find(&there.news(), "membership.granted")["detail"]["cause"], "scim_group.created");
     assert_eq!(here.names(), ["scim_group.matched", "scim_group.created"]);
 
     // The name is given with the code; the group was there before the link.
     idp.push_group("Graz", &[&ann, &bob]);
-    let (gerda, graz) = holding.unlinked("graz");
+    let (gerda, graz) = f.unlinked("graz");
     let code = olga.code(admin);
     let preview = gerda.post(
         &format!("/organizations/{graz}/link:preview"),
@@ -135,20 +135,20 @@ fn scenario_08_a_group_and_a_scim_name_meet_in_whatever_order_they_come() {
     assert_eq!(gerda.members(&graz), everybody("graz"));
 
     // And without a name no group matches, not even one named like the organization.
-    let (linda, linz) = holding.linked("linz");
+    let (linda, linz) = f.linked("linz");
     idp.push_group("linz", &[&ann, &bob]);
     assert_eq!(linda.members(&linz), [owner("linz")]);
 }
 
 #[test]
 fn scenario_09_a_renamed_group_moves_its_members_and_no_group_takes_anothers_name() {
-    let holding = Holding::new();
-    let (idp, olga, admin) = (&holding.idp, &holding.olga, &holding.admin);
+    let f = Family::start();
+    let (idp, olga, admin) = (&f.idp, &f.olga, &f.hq);
     let (ann, bob) = (idp.push_user("ann@example.com"), idp.push_user("bob@example.com"));
-    let (berta, berlin) = holding.linked("berlin");
-    let (wilma, wien) = holding.linked("wien");
+    let (berta, berlin) = f.linked("berlin");
+    let (wilma, wien) = f.linked("wien");
     for (organization, name) in [(&berlin, "Berlin"), (&wien, "Wien")] {
-        holding.name(organization, name);
+        f.name(organization, name);
     }
     let group = idp.push_group("Berlin", &[&ann, &bob]);
     idp.push_group("Graz", &[&ann]);
@@ -167,7 +167,7 @@ fn scenario_09_a_renamed_group_moves_its_members_and_no_group_takes_anothers_nam
     assert_eq!(people(&berta, &berlin), ["bob@example.com"]);
     assert_eq!(berta.grants(&berlin, "bob@example.com"), ["manual"]);
     assert_eq!(people(&wilma, &wien), ["ann@example.com", "bob@example.com"]);
-    assert_eq!(holding.state(&berlin), "waiting_for_group");
+    assert_eq!(f.state(&berlin), "waiting_for_group");
     let (left, came) = (left.news(), came.news());
     let (lost, gained) =
         (find(&left, "membership.grant_removed"), find(&came, "membership.granted"));
@@ -182,7 +182,7 @@ fn scenario_09_a_renamed_group_moves_its_members_and_no_group_takes_anothers_nam
     let before = idp.get(&format!("/Groups/{group}")).is(200).text;
     for name in ["Graz", " gRAZ"] {
         rename(idp, &group, name).refuses(409, "uniqueness");
-        let body = Client::group(name, &[&ann]);
+        let body = scim_group(name, &[&ann]);
         idp.put(&format!("/Groups/{group}"), &body).refuses(409, "uniqueness");
     }
     assert_eq!(idp.get(&format!("/Groups/{group}")).text, before);
@@ -190,11 +190,11 @@ fn scenario_09_a_renamed_group_moves_its_members_and_no_group_takes_anothers_nam
     assert_eq!(here.names(), NOBODY);
 
     // To a name that nothing has: they leave, and the group waits.
-    let body = Client::group("Nowhere", &[&ann, &bob]);
+    let body = scim_group("Nowhere", &[&ann, &bob]);
     idp.put(&format!("/Groups/{group}"), &body).is(200);
     assert_eq!(people(&wilma, &wien), NOBODY);
     assert_eq!(people(&berta, &berlin), ["bob@example.com"]);
-    assert_eq!(mapping(&holding, &group)["mapping"], "unmatched");
+    assert_eq!(mapping(&f, &group)["mapping"], "unmatched");
     assert_eq!(here.names(), ["scim_group.unmatched", "scim_group.renamed"]);
 
     // And back, with the members that it has by now.
@@ -206,10 +206,10 @@ fn scenario_09_a_renamed_group_moves_its_members_and_no_group_takes_anothers_nam
 
 #[test]
 fn scenario_10_names_match_without_case_outer_spaces_and_unicode_form() {
-    let holding = Holding::new();
-    let (idp, admin) = (&holding.idp, &holding.admin);
+    let f = Family::start();
+    let (idp, admin) = (&f.idp, &f.hq);
     let ann = idp.push_user("ann@example.com");
-    let (berta, berlin) = holding.linked("berlin");
+    let (berta, berlin) = f.linked("berlin");
     let group = idp.push_group("Somewhere", &[&ann]);
     let cases = [
         ("Berlin", "berlin", true),
@@ -225,7 +225,7 @@ fn scenario_10_names_match_without_case_outer_spaces_and_unicode_form() {
         ("Berlin Mitte", "Berlin  Mitte", false),
     ];
     for (scim_name, name, matches) in cases {
-        holding.name(&berlin, scim_name);
+        f.name(&berlin, scim_name);
         rename(idp, &group, name).is(204);
         let grants = berta.grants(&berlin, "ann@example.com");
         assert_eq!(!grants.is_empty(), matches, "{scim_name:?} and {name:?}");
@@ -233,11 +233,11 @@ fn scenario_10_names_match_without_case_outer_spaces_and_unicode_form() {
         let kept = idp.get(&format!("/Groups/{group}")).json()["displayName"].clone();
         assert_eq!(kept, name);
         // The other way round: the name is set to meet the group.
-        holding.name(&berlin, "Elsewhere");
+        f.name(&berlin, "Elsewhere");
         assert_eq!(berta.grants(&berlin, "ann@example.com"), NOBODY);
-        holding.name(&berlin, scim_name);
+        f.name(&berlin, scim_name);
         assert_eq!(berta.grants(&berlin, "ann@example.com").is_empty(), !matches, "{name:?}");
-        let twin = idp.post("/Groups", &Client::group(scim_name, &[]));
+        let twin = idp.post("/Groups", &scim_group(scim_name, &[]));
         if matches {
             twin.refuses(409, "uniqueness");
         } else {
@@ -245,27 +245,27 @@ fn scenario_10_names_match_without_case_outer_spaces_and_unicode_form() {
         }
     }
     for blank in ["", "  ", "\u{2003}\u{a0}"] {
-        idp.post("/Groups", &Client::group(blank, &[])).refuses(400, "invalidValue");
+        idp.post("/Groups", &scim_group(blank, &[])).refuses(400, "invalidValue");
         rename(idp, &group, blank).refuses(400, "invalidValue");
     }
     let path = format!("/organizations/{admin}/linked-organizations/{berlin}");
     for bad in ["", " \u{2003} ", "a\u{7}b", &"x".repeat(257), &"x".repeat(300)] {
-        holding.olga.patch(&path, json!({"scim_name": bad})).problem(422, "invalid_name");
+        f.olga.patch(&path, json!({"scim_name": bad})).problem(422, "invalid_name");
     }
-    holding.olga.patch(&path, json!({})).problem(400, "invalid_body");
+    f.olga.patch(&path, json!({})).problem(400, "invalid_body");
     let longest = "é".repeat(256);
-    holding.name(&berlin, &longest);
+    f.name(&berlin, &longest);
     rename(idp, &group, &longest.to_uppercase()).is(204);
     assert_eq!(berta.grants(&berlin, "ann@example.com").len(), 1);
 }
 
 #[test]
 fn scenario_11_a_deleted_group_leaves_the_organization_and_everyone_who_is_there_otherwise() {
-    let holding = Holding::new();
-    let (idp, olga, admin) = (&holding.idp, &holding.olga, &holding.admin);
+    let f = Family::start();
+    let (idp, olga, admin) = (&f.idp, &f.olga, &f.hq);
     let (ann, cora) = (idp.push_user("ann@example.com"), idp.push_user("cora@example.com"));
-    let (berta, berlin) = holding.linked("berlin");
-    holding.name(&berlin, "Berlin");
+    let (berta, berlin) = f.linked("berlin");
+    f.name(&berlin, "Berlin");
     let group = idp.push_group("Berlin", &[&ann, &cora]);
     let members = format!("/organizations/{berlin}/members");
     berta.post(&members, json!({"email": "cora@example.com", "role": "admin"})).is(201);
@@ -286,7 +286,7 @@ fn scenario_11_a_deleted_group_leaves_the_organization_and_everyone_who_is_there
     assert_eq!(berta.active_members(&berlin), stay);
     assert_eq!(berta.grants(&berlin, "cora@example.com"), ["manual"]);
     assert_eq!(berta.member(&berlin, "cora@example.com")["role"], "admin");
-    assert_eq!(holding.state(&berlin), "waiting_for_group");
+    assert_eq!(f.state(&berlin), "waiting_for_group");
     berta.get(&ann_there).problem(404, "not_a_member");
     // They are still people of the Admin Organization.
     assert_eq!(olga.grants(admin, "ann@example.com"), ["directory"]);
@@ -317,10 +317,10 @@ fn scenario_11_a_deleted_group_leaves_the_organization_and_everyone_who_is_there
 
 #[test]
 fn scenario_12_who_is_a_member_by_hand_too_stays_when_the_group_is_left() {
-    let holding = Holding::new();
-    let (idp, olga, admin) = (&holding.idp, &holding.olga, &holding.admin);
-    let (berta, berlin) = holding.linked("berlin");
-    holding.name(&berlin, "Berlin");
+    let f = Family::start();
+    let (idp, olga, admin) = (&f.idp, &f.olga, &f.hq);
+    let (berta, berlin) = f.linked("berlin");
+    f.name(&berlin, "Berlin");
     let members = format!("/organizations/{berlin}/members");
     // By hand before the identity provider knew of her; by the group first, by hand later.
     berta.post(&members, json!({"email": "ann@example.com"})).is(201);
@@ -371,12 +371,12 @@ fn scenario_12_who_is_a_member_by_hand_too_stays_when_the_group_is_left() {
 
 #[test]
 fn scenario_13_two_groups_are_two_organizations_and_the_last_one_left_leaves_an_active_member() {
-    let holding = Holding::new();
-    let (idp, olga, admin) = (&holding.idp, &holding.olga, &holding.admin);
-    let (berta, berlin) = holding.linked("berlin");
-    let (wilma, wien) = holding.linked("wien");
-    holding.name(&berlin, "Berlin");
-    holding.name(&wien, "Wien");
+    let f = Family::start();
+    let (idp, olga, admin) = (&f.idp, &f.olga, &f.hq);
+    let (berta, berlin) = f.linked("berlin");
+    let (wilma, wien) = f.linked("wien");
+    f.name(&berlin, "Berlin");
+    f.name(&wien, "Wien");
     let (ann, bob) = (idp.push_user("ann@example.com"), idp.push_user("bob@example.com"));
     let first = idp.push_group("Berlin", &[&ann, &bob]);
     let second = idp.push_group("Wien", &[&ann]);
@@ -421,25 +421,25 @@ fn scenario_13_two_groups_are_two_organizations_and_the_last_one_left_leaves_an_
 
 #[test]
 fn scenario_10_what_cannot_be_seen_makes_no_other_name() {
-    let holding = Holding::new();
-    let idp = &holding.idp;
-    let (berta, berlin) = holding.linked("berlin");
+    let f = Family::start();
+    let idp = &f.idp;
+    let (berta, berlin) = f.linked("berlin");
     let ann = idp.push_user("ann@example.com");
     let group = idp.push_group("Ber\u{200b}lin\u{feff}", &[&ann]);
-    holding.name(&berlin, "Berlin");
+    f.name(&berlin, "Berlin");
     assert_eq!(berta.grants(&berlin, "ann@example.com").len(), 1);
     for twin in ["Berlin", "\u{2060}berlin", "Ber\u{ad}lin"] {
-        idp.post("/Groups", &Client::group(twin, &[])).refuses(409, "uniqueness");
+        idp.post("/Groups", &scim_group(twin, &[])).refuses(409, "uniqueness");
     }
-    idp.post("/Groups", &Client::group("\u{200b}\u{ad}", &[])).refuses(400, "invalidValue");
+    idp.post("/Groups", &scim_group("\u{200b}\u{ad}", &[])).refuses(400, "invalidValue");
     // Spelled anew it stays the same group.
     let replace = json!([{"op": "replace", "path": "displayName", "value": "BERLIN"}]);
     assert!(idp.patch(&format!("/Groups/{group}"), replace).status < 300);
     assert_eq!(berta.grants(&berlin, "ann@example.com"), ["group BERLIN"]);
     // A team is its group: neither takes a name that only looks different.
-    let (wilma, wien) = holding.unlinked("wien");
+    let (wilma, wien) = f.unlinked("wien");
     let path = format!("/organizations/{wien}");
-    holding.operator.patch(&path, json!({"scim_domains": "any"})).is(200);
-    wilma.provisioner(&holding.server, &wien).push_group("R\u{200b}ed", &[]);
+    f.operator.patch(&path, json!({"scim_domains": "any"})).is(200);
+    wilma.provisioner(&f.server, &wien).push_group("R\u{200b}ed", &[]);
     wilma.post(&format!("{path}/teams"), json!({"name": "Red"})).problem(409, "team_exists");
 }
