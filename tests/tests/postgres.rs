@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use scim_tests::{Client, Postgres, Server};
+use scim_tests::{Client, Postgres, Server, run};
 use serde_json::{Value, json};
 
 fn user(name: &str) -> Value {
@@ -199,4 +199,32 @@ fn values_that_are_too_long_for_an_index_are_refused_in_a_sentence() {
     // Asking for a longer one is no error: nobody has it.
     let none = client.filter("/Users", &format!("userName eq \"{long}\"")).is(200).json();
     assert_eq!(none["totalResults"], 0);
+}
+
+#[test]
+fn commands_over_tls_end_as_they_should() {
+    let postgres = Postgres::start();
+    let certificate = postgres.secure();
+    let database = postgres.database();
+    let url =
+        format!("{}?sslmode=verify-full&sslrootcert={}", database.url(), certificate.display());
+    assert!(run(&["migrate", "--database-url", &url]).status.success());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..15 {
+                    let done = run(&["org", "list", "--database-url", &url]);
+                    assert!(done.status.success(), "{done:?}");
+                }
+            });
+        }
+    });
+    // Without the certificate it is not believed.
+    let done = run(&[
+        "org",
+        "list",
+        "--database-url",
+        &format!("{}?sslmode=verify-full&sslrootcert=system", database.url()),
+    ]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
 }
