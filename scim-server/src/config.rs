@@ -41,7 +41,7 @@ pub struct Common {
     /// The DNS server that is asked about claimed domains, like 9.9.9.9:53 [default: the system's]
     #[arg(long, global = true, env = "SCIM_DNS_SERVER", value_name = "ADDRESS")]
     pub dns_server: Option<SocketAddr>,
-    /// Seconds that PostgreSQL has to accept a connection [default: 5]
+    /// Seconds that PostgreSQL has to accept a connection, and to give a sign of life [default: 5]
     #[arg(long, global = true, env = "SCIM_CONNECT_TIMEOUT", value_name = "SECONDS")]
     pub connect_timeout: Option<u64>,
     /// Seconds that PostgreSQL has for a statement; 0: no limit [default: 10]
@@ -53,7 +53,7 @@ pub struct Common {
     /// Seconds until PostgreSQL ends a transaction in which nothing happens; 0: no limit [default: 30]
     #[arg(long, global = true, env = "SCIM_IDLE_TIMEOUT", value_name = "SECONDS")]
     pub idle_timeout: Option<u64>,
-    /// Seconds that a request waits for a connection to the database, then gets 503 [default: 2]
+    /// Seconds that a request waits for a connection to the database, then gets 503; at least 1 [default: 2]
     #[arg(long, global = true, env = "SCIM_POOL_WAIT", value_name = "SECONDS")]
     pub pool_wait: Option<u64>,
 }

@@ -60,6 +60,20 @@ impl Postgres {
         self.run("pg_ctl", &["-w", "-t", "30", "-m", "immediate", "stop"]);
     }
 
+    /// Starts again as a standby, which repeats what a primary does and takes no changes.
+    pub fn into_standby(&self) {
+        std::fs::write(self.data().join("standby.signal"), "").unwrap();
+        self.crash();
+        self.up();
+    }
+
+    /// Starts again as a primary.
+    pub fn into_primary(&self) {
+        std::fs::remove_file(self.data().join("standby.signal")).unwrap();
+        self.crash();
+        self.up();
+    }
+
     /// Takes TLS from now on, with a certificate that it has signed itself: the path of that.
     pub fn secure(&self) -> PathBuf {
         let (certificate, key) = (self.data().join("server.crt"), self.data().join("server.key"));
@@ -139,6 +153,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if self.data().join("postmaster.pid").exists() {
+            self.signal("CONT");
             self.crash();
         }
     }

@@ -1,11 +1,10 @@
 //! The bridge from actix to the administrative API: one permit, one blocking call.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MATCH};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
-use scim_core::{Error, Kind, Result};
+use scim_core::{Error, Result};
 
 use super::observe::RequestId;
 use super::{State, auth, body, scim, status};
@@ -15,8 +14,6 @@ use crate::admin::{self, Request};
 pub(super) const BASE_PATH: &str = "/api/v1";
 /// The largest body, in bytes.
 const LIMIT: usize = 1 << 20;
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The OpenAPI document.
 pub(super) async fn openapi() -> HttpResponse {
@@ -92,16 +89,11 @@ async fn respond(
         request_id: id.to_owned(),
         address: auth::address(state, request),
     };
-    let busy = || Error::busy("The server is too busy; try again");
-    let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
-        .await
-        .map_err(|_| busy())?
-        .map_err(|_| busy())?;
-    let state = state.clone();
-    web::block(move || {
+    let permit = state.permit().await?;
+    let api = Arc::clone(&state.api);
+    let work = move || {
         let _permit = permit;
-        state.api.answer(secret.as_deref(), &asked)
-    })
-    .await
-    .map_err(|e| Error::new(Kind::Internal, "The request failed").with_source(e.to_string()))
+        api.answer(secret.as_deref(), &asked)
+    };
+    state.blocking(work).await
 }

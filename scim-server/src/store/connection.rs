@@ -19,6 +19,7 @@ pub(super) use multi::Conn;
 
 use super::Options;
 use super::error::OpenError;
+use super::statement::Statement;
 
 mod multi {
     #![allow(unreachable_pub, missing_docs, missing_debug_implementations, reason = "derived")]
@@ -127,6 +128,26 @@ pub(super) fn open(target: &Target, role: Role) -> Result<Conn, OpenError> {
     }
 }
 
+/// Whether changes go to another PostgreSQL, which this one repeats.
+pub(super) fn is_standby(conn: &mut Conn) -> scim_core::Result<bool> {
+    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN CAST(1 AS BIGINT) ELSE 0 END";
+    let sql = Statement::default().per_backend("SELECT CAST(0 AS BIGINT)", sql);
+    Ok(sql.count(conn)? == 1)
+}
+
+/// # Errors
+/// If the database takes no changes.
+pub(super) fn require_primary(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
+    match is_standby(conn) {
+        Err(error) => Err(OpenError::of(target, &error)),
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::new(format!(
+            "{target} is a standby, which takes no changes; name the primary, or all hosts with \
+             target_session_attrs=read-write"
+        ))),
+    }
+}
+
 /// Checks what durability stands on, and says it.
 pub(super) fn facts(conn: &mut Conn, target: &Target) -> Result<String, OpenError> {
     let facts = match target {
@@ -151,7 +172,8 @@ pub(super) fn pool(
     Pool::builder()
         .max_size(size.max(1))
         .min_idle(Some(1))
-        .connection_timeout(wait)
+        // The pool takes no zero, and the first connection comes in that time too.
+        .connection_timeout(wait.max(Duration::from_secs(1)))
         .test_on_check_out(false)
         .build(Manager { target: target.clone(), role })
         .map_err(|e| OpenError::new(format!("{target} can't be opened: {e}")))

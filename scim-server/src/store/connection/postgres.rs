@@ -43,7 +43,17 @@ impl Place {
         let limits = options.limits;
         // libpq takes whole seconds, and one as two.
         let connect = limits.connect.as_secs().max(2).to_string();
-        let url = url.or("connect_timeout", &connect).or("application_name", "scim-server");
+        let mut url = url.or("connect_timeout", &connect).or("application_name", "scim-server");
+        // A machine or a network that is gone is noticed in a quarter of a minute; the system's own defaults
+        // are hours while an answer is awaited, and a quarter of an hour after something was sent.
+        for (name, value) in [
+            ("keepalives_idle", "5"),
+            ("keepalives_interval", "3"),
+            ("keepalives_count", "3"),
+            ("tcp_user_timeout", "15000"),
+        ] {
+            url = url.or(name, value);
+        }
         Ok(Self { url, limits })
     }
 
