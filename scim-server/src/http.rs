@@ -22,7 +22,7 @@ use scim_core::http::{Body, Response};
 use scim_core::{Error, Handler, Result};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::Api;
+use crate::admin::{Api, QUESTIONS};
 use crate::config::Config;
 use crate::pulse::Pulse;
 use crate::store::DieselStore;
@@ -105,9 +105,7 @@ impl State {
 
     /// A permit to keep a thread busy.
     async fn permit(&self) -> Result<OwnedSemaphorePermit> {
-        let busy = || Error::busy("The server is too busy; try again");
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        tokio::time::timeout(PATIENCE, permit).await.map_err(|_| busy())?.map_err(|_| busy())
+        permit(&self.permits).await
     }
 
     /// Writes down when tokens were last used, and what was refused to them.
@@ -117,12 +115,19 @@ impl State {
     }
 }
 
+async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let busy = || Error::busy("The server is too busy; try again");
+    let permit = Arc::clone(permits).acquire_owned();
+    tokio::time::timeout(PATIENCE, permit).await.map_err(|_| busy())?.map_err(|_| busy())
+}
+
 /// A server on a socket, to be awaited. SIGTERM and SIGINT stop it: it accepts no more, finishes what is
 /// under way within ten seconds, and ends.
 pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Result<Server> {
     let config = state.config.clone();
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let per_worker = config.concurrency.div_ceil(cores).max(2) + 2;
+    // Those who ask DNS keep a thread waiting without a permit.
+    let per_worker = config.concurrency.div_ceil(cores).max(2) + 2 + QUESTIONS;
     let server = HttpServer::new(move || {
         let scim = web::scope(&state.config.base_path)
             .wrap(from_fn(auth::authenticate))

@@ -99,8 +99,19 @@ impl Postgres {
         copy
     }
 
-    /// Its processes stand still, with all connections open (`STOP`), or go on (`CONT`).
-    pub fn signal(&self, signal: &str) {
+    /// Its processes stand still, with all connections open, until what this gives is dropped.
+    pub fn hang(&self) -> impl Drop {
+        struct Hanging<'a>(&'a Postgres);
+        impl Drop for Hanging<'_> {
+            fn drop(&mut self) {
+                self.0.signal("CONT");
+            }
+        }
+        self.signal("STOP");
+        Hanging(self)
+    }
+
+    fn signal(&self, signal: &str) {
         for pid in self.pids() {
             Command::new("kill").args(["-s", signal, &pid]).output().unwrap();
         }
@@ -153,7 +164,6 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         if self.data().join("postmaster.pid").exists() {
-            self.signal("CONT");
             self.crash();
         }
     }

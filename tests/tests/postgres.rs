@@ -235,7 +235,7 @@ fn while_postgresql_hangs_requests_are_answered_with_503() {
     let mut server = Server::on(postgres.database(), &["--connect-timeout", "2"], &[]);
     let client = server.provisioner();
     let ann = client.post("/Users", &user("ann")).is(201).id();
-    postgres.signal("STOP");
+    let hanging = postgres.hang();
     let answered_in_time = |f: &dyn Fn() -> Answer| {
         let began = Instant::now();
         let answer = f();
@@ -261,7 +261,7 @@ fn while_postgresql_hangs_requests_are_answered_with_503() {
     assert_eq!(nobody.try_get("/healthz").unwrap().status, 200);
     client.get("/Users").refuses(503, "");
     assert!(began.elapsed() < Duration::from_secs(1), "known to hang: {:?}", began.elapsed());
-    postgres.signal("CONT");
+    drop(hanging);
     let until = Instant::now() + Duration::from_secs(5);
     while client.get(&format!("/Users/{ann}")).status != 200 {
         assert!(Instant::now() < until, "not back");
@@ -270,7 +270,7 @@ fn while_postgresql_hangs_requests_are_answered_with_503() {
     assert_eq!(nobody.try_get("/readyz").unwrap().status, 200);
     client.post("/Users", &user("after")).is(201);
     // It ends while PostgreSQL hangs, too.
-    postgres.signal("STOP");
+    let _hanging = postgres.hang();
     while nobody.try_get("/readyz").unwrap().status == 200 {}
     assert_eq!(server.stop(), Some(1));
 }

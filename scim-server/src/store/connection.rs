@@ -78,6 +78,22 @@ impl Target {
         }
     }
 
+    /// What to do to have nothing in it.
+    pub(super) fn how_to_empty(&self) -> String {
+        match self {
+            Self::Sqlite(place) => {
+                format!(
+                    "Delete the file of {place} and those beside it (-wal, -shm), and copy again"
+                )
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                "Empty the target (dropdb and createdb, or another new database), and copy again"
+                    .to_owned()
+            }
+        }
+    }
+
     pub(super) fn parse(options: &Options) -> Result<Self, OpenError> {
         let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -111,6 +127,8 @@ impl Target {
 pub(super) enum Role {
     Writer,
     Reader,
+    /// A writer, and nobody else has SQLite's file open meanwhile.
+    Alone,
 }
 
 /// Opens and prepares a connection.
