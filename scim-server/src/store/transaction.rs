@@ -52,7 +52,7 @@ const LATER_EVENTS: &str = "SELECT e.org, CASE WHEN s.by = 0 THEN e.id ELSE \
      AS bigint)), 12, '0'), 1, 8) || '-' || \
      substr(lpad(to_hex(s.by + CAST(CAST('x0000' || substr(e.id, 1, 8) || substr(e.id, 10, 4) AS bit(64)) \
      AS bigint)), 12, '0'), 9, 4) || substr(e.id, 14) END, \
-     e.at + s.by, e.name, e.actor, e.request_id, e.target, e.detail FROM ";
+     GREATEST(e.at + s.by, s.at), e.name, e.actor, e.request_id, e.target, e.detail FROM ";
 
 /// Keys inserted in one statement; their statements are kept prepared, one for each number.
 const KEYS: usize = 16;
@@ -403,10 +403,10 @@ impl<'a> DieselTransaction<'a> {
                      CAST(CAST('x0000' || substr(l.id, 1, 8) || substr(l.id, 10, 4) AS bit(64)) AS bigint) - ",
                 )
                 .integer(time)
-                .sql(" ELSE 0 END AS by FROM (SELECT MAX(p.id) AS id FROM unnest(")
+                .sql(" ELSE 0 END AS by, l.at FROM (SELECT MAX(p.id) AS id, MAX(p.at) AS at FROM unnest(")
                 .list(organizations)
                 .sql(
-                    ") AS o (org) CROSS JOIN LATERAL (SELECT id FROM events WHERE events.org = o.org \
+                    ") AS o (org) CROSS JOIN LATERAL (SELECT id, at FROM events WHERE events.org = o.org \
                      ORDER BY id DESC LIMIT 1) p) l) s",
                 )
             }
