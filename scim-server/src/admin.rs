@@ -21,6 +21,7 @@ mod organizations;
 mod person;
 mod plan;
 mod problem;
+mod questions;
 mod scim;
 mod seal;
 mod sso;
@@ -31,6 +32,7 @@ mod views;
 pub use openapi::document as openapi;
 pub use person::Person;
 pub use problem::response as refusal;
+pub(crate) use questions::MOST as QUESTIONS;
 
 use std::collections::BTreeMap;
 
@@ -49,6 +51,7 @@ pub struct Api {
     store: DieselStore,
     env: Env,
     verifier: SharedVerifier,
+    questions: questions::Questions,
     /// What linking codes are hashed with.
     code_key: Vec<u8>,
     seal: seal::Seal,
@@ -87,6 +90,25 @@ pub struct Request {
     pub address: String,
 }
 
+/// What a request holds while it is worked on, and others wait for.
+pub trait Turn {
+    /// Runs `f`, which waits for the outside world, while others have their turn.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] if there is no turn to be had again.
+    fn aside(&self, f: &mut dyn FnMut()) -> Result<()>;
+}
+
+/// The turn of somebody who is alone.
+struct Alone;
+
+impl Turn for Alone {
+    fn aside(&self, f: &mut dyn FnMut()) -> Result<()> {
+        f();
+        Ok(())
+    }
+}
+
 /// A response.
 #[derive(Debug)]
 pub struct Response {
@@ -116,23 +138,29 @@ impl Api {
         let code_key = store.setting_or("link_code_key", &crate::secrets::random_secret()?)?;
         let seal_key = store.setting_or("seal_key", &crate::secrets::random_secret()?)?;
         let (code_key, seal) = (code_key.into_bytes(), seal::Seal::new(&seal_key));
-        Ok(Self { store, env, verifier, code_key, seal, failure_limit })
+        let questions = questions::Questions::default();
+        Ok(Self { store, env, verifier, questions, code_key, seal, failure_limit })
     }
 
     /// Answers a request by whoever has shown `secret`.
-    pub fn answer(&self, secret: Option<&str>, request: &Request) -> Response {
-        let answered = self.try_answer(secret, request);
+    pub fn answer(&self, secret: Option<&str>, request: &Request, turn: &dyn Turn) -> Response {
+        let answered = self.try_answer(secret, request, turn);
         answered.unwrap_or_else(|error| problem::response(error, &request.request_id))
     }
 
-    fn try_answer(&self, secret: Option<&str>, request: &Request) -> Result<Response> {
+    fn try_answer(
+        &self,
+        secret: Option<&str>,
+        request: &Request,
+        turn: &dyn Turn,
+    ) -> Result<Response> {
         let (endpoint, params) = table::route(&request.method, &request.path)?;
         let person = if endpoint.access == Access::Public {
             Person::Nobody
         } else {
             self.authenticate(secret, &request.address)?
         };
-        self.respond(&person, endpoint, &params, request)
+        self.respond(&person, (endpoint, &params), request, turn)
     }
 
     /// Does as the operator what a request says: the command line's way in.
@@ -142,7 +170,7 @@ impl Api {
     pub fn operate(&self, request: Request) -> Result<Value> {
         let (endpoint, params) = table::route(&request.method, &request.path)?;
         let request = Request { request_id: self.env.ids.next().as_str().to_owned(), ..request };
-        let response = self.respond(&Person::Operator, endpoint, &params, &request)?;
+        let response = self.respond(&Person::Operator, (endpoint, &params), &request, &Alone)?;
         match response.body {
             None => Ok(Value::Null),
             Some(body) => serde_json::from_slice(&body).map_err(Error::internal),
@@ -152,9 +180,9 @@ impl Api {
     fn respond(
         &self,
         person: &Person,
-        endpoint: &'static Endpoint,
-        params: &BTreeMap<&'static str, String>,
+        (endpoint, params): (&'static Endpoint, &BTreeMap<&'static str, String>),
         request: &Request,
+        turn: &dyn Turn,
     ) -> Result<Response> {
         let query = endpoint.query(&request.query)?;
         let body = endpoint.body(request)?;
@@ -164,6 +192,7 @@ impl Api {
         let incoming = Incoming {
             api: self,
             request,
+            turn,
             person,
             cause: &cause,
             params,
@@ -210,7 +239,7 @@ impl Api {
                     effects,
                     dry_run.then_some(plan).filter(|_| plan::has(endpoint)),
                     dry_run,
-                );
+                )?;
             }
             if !dry_run {
                 idempotency::keep(&mut call, &reply)?;

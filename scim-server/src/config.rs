@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use clap::Args;
 use serde::Deserialize;
 
@@ -17,7 +17,13 @@ use crate::store::{self, Indexed};
 pub struct Common {
     /// Where the data is: sqlite:PATH, or postgres://USER@HOST/DATABASE with libpq's parameters, such as
     /// ?sslmode=verify-full [default: sqlite:scim.db]
-    #[arg(long, global = true, env = "SCIM_DATABASE_URL", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "SCIM_DATABASE_URL",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub database_url: Option<String>,
     /// A TOML file with settings; keys are the long options with underscores
     #[arg(long, global = true, env = "SCIM_CONFIG", value_name = "FILE")]
@@ -35,7 +41,7 @@ pub struct Common {
     /// The DNS server that is asked about claimed domains, like 9.9.9.9:53 [default: the system's]
     #[arg(long, global = true, env = "SCIM_DNS_SERVER", value_name = "ADDRESS")]
     pub dns_server: Option<SocketAddr>,
-    /// Seconds that PostgreSQL has to accept a connection [default: 5]
+    /// Seconds that PostgreSQL has to accept a connection, and to give a sign of life [default: 5]
     #[arg(long, global = true, env = "SCIM_CONNECT_TIMEOUT", value_name = "SECONDS")]
     pub connect_timeout: Option<u64>,
     /// Seconds that PostgreSQL has for a statement; 0: no limit [default: 10]
@@ -47,7 +53,7 @@ pub struct Common {
     /// Seconds until PostgreSQL ends a transaction in which nothing happens; 0: no limit [default: 30]
     #[arg(long, global = true, env = "SCIM_IDLE_TIMEOUT", value_name = "SECONDS")]
     pub idle_timeout: Option<u64>,
-    /// Seconds that a request waits for a connection to the database, then gets 503 [default: 2]
+    /// Seconds that a request waits for a connection to the database, then gets 503; at least 1 [default: 2]
     #[arg(long, global = true, env = "SCIM_POOL_WAIT", value_name = "SECONDS")]
     pub pool_wait: Option<u64>,
 }
@@ -253,8 +259,13 @@ impl File {
     fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("the settings file {} can't be read", path.display()))?;
-        toml::from_str(&text)
-            .with_context(|| format!("the settings file {} is not right", path.display()))
+        toml::from_str(&text).map_err(|error| {
+            // Not the line itself: it may hold the database's password.
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+            let why = error.message();
+            anyhow!("the settings file {} is not right in line {line}: {why}", path.display())
+        })
     }
 }
 

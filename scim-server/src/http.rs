@@ -19,16 +19,20 @@ use actix_web::middleware::from_fn;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use scim_core::env::Env;
 use scim_core::http::{Body, Response};
-use scim_core::{Error, Handler};
-use tokio::sync::Semaphore;
+use scim_core::{Error, Handler, Result};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::admin::Api;
+use crate::admin::{Api, QUESTIONS};
 use crate::config::Config;
+use crate::pulse::Pulse;
 use crate::store::DieselStore;
 use changes::Changes;
 use failures::Failures;
 
 pub use auth::Tokens;
+
+/// How long a request waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The OpenAPI document of the administrative API.
 const OPENAPI: &str = "/api/v1/openapi.json";
@@ -42,6 +46,7 @@ pub(crate) struct State {
     api: Arc<Api>,
     env: Env,
     permits: Arc<Semaphore>,
+    pulse: Pulse,
     changes: Changes,
     config: Config,
     address: SocketAddr,
@@ -59,8 +64,48 @@ impl State {
         let tokens = Tokens::new(store.clone(), config.failure_limit);
         let permits = Arc::new(Semaphore::new(config.concurrency));
         let changes = Changes::new(Arc::clone(&handler))?;
+        let pulse = Pulse::of(&store, config.store.limits.connect)?;
         let failures = Failures::default();
-        Ok(Self { handler, store, tokens, failures, api, env, permits, changes, config, address })
+        Ok(Self {
+            handler,
+            store,
+            tokens,
+            failures,
+            api,
+            env,
+            permits,
+            pulse,
+            changes,
+            config,
+            address,
+        })
+    }
+
+    /// Notices when the database hangs, as long as it is awaited.
+    pub(crate) async fn watch_pulse(&self) {
+        self.pulse.watch(&self.store).await;
+    }
+
+    pub(crate) fn database_hangs(&self) -> bool {
+        self.pulse.hangs()
+    }
+
+    /// Has a thread do what may wait for the database. The answer doesn't wait for one that hangs, though the
+    /// thread does.
+    async fn blocking<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R> {
+        // The thread is taken when `block` is called.
+        let done = async { web::block(work).await };
+        self.pulse.outlive(done).await?.map_err(|e| {
+            Error::internal(format!("the request failed with a panic, or the server stops: {e}"))
+        })
+    }
+
+    /// A permit to keep a thread busy.
+    async fn permit(&self) -> Result<OwnedSemaphorePermit> {
+        permit(&self.permits).await
     }
 
     /// Writes down when tokens were last used, and what was refused to them.
@@ -70,12 +115,19 @@ impl State {
     }
 }
 
+async fn permit(permits: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
+    let busy = || Error::busy("The server is too busy; try again");
+    let permit = Arc::clone(permits).acquire_owned();
+    tokio::time::timeout(PATIENCE, permit).await.map_err(|_| busy())?.map_err(|_| busy())
+}
+
 /// A server on a socket, to be awaited. SIGTERM and SIGINT stop it: it accepts no more, finishes what is
 /// under way within ten seconds, and ends.
 pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Result<Server> {
     let config = state.config.clone();
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let per_worker = config.concurrency.div_ceil(cores).max(2) + 2;
+    // Those who ask DNS keep a thread waiting without a permit.
+    let per_worker = config.concurrency.div_ceil(cores).max(2) + 2 + QUESTIONS;
     let server = HttpServer::new(move || {
         let scim = web::scope(&state.config.base_path)
             .wrap(from_fn(auth::authenticate))

@@ -12,6 +12,7 @@ pub mod http;
 pub mod logging;
 mod notices;
 mod private_file;
+mod pulse;
 mod secrets;
 pub mod serve;
 pub mod store;

@@ -118,9 +118,19 @@ pub fn run(config: Config) -> Result<()> {
                 let _ = web::block(move || watch.look()).await;
             }
         });
+        let pulse = actix_web::rt::spawn({
+            let state = state.clone();
+            async move { state.watch_pulse().await }
+        });
         let served = server.await.context("the server failed");
         flushing.abort();
         watching.abort();
+        pulse.abort();
+        if state.database_hangs() {
+            // There are threads that wait for it, and would be waited for.
+            log::warn!("stopped, while the database does not answer");
+            std::process::exit(1);
+        }
         served
     })?;
     state.flush_tokens(true);

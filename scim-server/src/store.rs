@@ -187,6 +187,7 @@ impl DieselStore {
             target.require()?;
         }
         let mut first = connection::open(&target, Role::Writer)?;
+        connection::require_primary(&mut first, &target)?;
         migrate::run(&mut first, &target)?;
         let facts = connection::facts(&mut first, &target)?;
         if setting(&mut first, copy::MARK).map_err(|e| OpenError::of(&target, &e))?.is_some() {
@@ -228,12 +229,25 @@ impl DieselStore {
         &self.0.facts
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, and takes changes.
     ///
     /// # Errors
     /// [`scim_core::Kind::Busy`] or [`scim_core::Kind::Internal`].
     pub fn ping(&self) -> Result<()> {
-        self.0.glance(|conn| statement::statement("SELECT CAST(1 AS BIGINT)").count(conn).map(drop))
+        match self.0.glance(connection::is_standby)? {
+            false => Ok(()),
+            true => Err(Error::busy("The database is a standby, which takes no changes")),
+        }
+    }
+
+    /// Whether the database is one that can hang, on another machine.
+    pub(crate) fn can_hang(&self) -> bool {
+        !matches!(self.0.writes, Writes::Alone(_))
+    }
+
+    /// What asks the database whether it lives, if it is one that can hang.
+    pub(crate) fn heart(&self) -> Option<Heart> {
+        self.can_hang().then(|| Heart { target: self.0.target.clone(), conn: None })
     }
 
     /// Folds the write-ahead log into the database file. For a graceful stop.
@@ -288,6 +302,29 @@ impl DieselStore {
             set_setting_if_absent(conn, name, value)?;
             Ok(setting(conn, name)?.unwrap_or_else(|| value.to_owned()))
         })
+    }
+}
+
+/// Asks the database whether it lives, on a connection of its own.
+pub(crate) struct Heart {
+    target: Target,
+    conn: Option<Conn>,
+}
+
+impl Heart {
+    /// Waits for an answer, without end.
+    ///
+    /// # Errors
+    /// If the database is away.
+    pub(crate) fn beat(&mut self) -> Result<()> {
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => connection::open(&self.target, Role::Reader)
+                .map_err(|e| Error::busy("There is no database now").with_source(e))?,
+        };
+        conn.batch_execute("SELECT 1").map_err(error::of)?;
+        self.conn = Some(conn);
+        Ok(())
     }
 }
 

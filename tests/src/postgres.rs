@@ -60,16 +60,77 @@ impl Postgres {
         self.run("pg_ctl", &["-w", "-t", "30", "-m", "immediate", "stop"]);
     }
 
-    /// No file of its may become longer than that from now on, as if its disk were full; `None`: any may.
-    pub fn limit_files(&self, bytes: Option<u64>) {
-        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+    /// Starts again as a standby, which repeats what a primary does and takes no changes.
+    pub fn into_standby(&self) {
+        std::fs::write(self.data().join("standby.signal"), "").unwrap();
+        self.crash();
+        self.up();
+    }
+
+    /// Starts again as a primary.
+    pub fn into_primary(&self) {
+        std::fs::remove_file(self.data().join("standby.signal")).unwrap();
+        self.crash();
+        self.up();
+    }
+
+    /// Takes TLS from now on, with a certificate that it has signed itself: the path of that.
+    pub fn secure(&self) -> PathBuf {
+        let (certificate, key) = (self.data().join("server.crt"), self.data().join("server.key"));
+        let made = as_postgres("openssl")
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"])
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate)
+            .current_dir(self.folder.path())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let file = self.data().join("postgresql.conf");
+        let old = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, old + "ssl = on\n").unwrap();
+        self.crash();
+        self.up();
+        // Where whoever runs the tests can read it.
+        let copy = self.folder.path().join("root.crt");
+        std::fs::copy(certificate, &copy).unwrap();
+        copy
+    }
+
+    /// Its processes stand still, with all connections open, until what this gives is dropped.
+    pub fn hang(&self) -> impl Drop {
+        struct Hanging<'a>(&'a Postgres);
+        impl Drop for Hanging<'_> {
+            fn drop(&mut self) {
+                self.0.signal("CONT");
+            }
+        }
+        self.signal("STOP");
+        Hanging(self)
+    }
+
+    fn signal(&self, signal: &str) {
+        for pid in self.pids() {
+            Command::new("kill").args(["-s", signal, &pid]).output().unwrap();
+        }
+    }
+
+    fn pids(&self) -> Vec<String> {
         let postmaster = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let postmaster = postmaster.lines().next().unwrap();
         let children = Command::new("pgrep").args(["-P", postmaster]).output().unwrap();
         let children = String::from_utf8(children.stdout).unwrap();
-        for pid in std::iter::once(postmaster).chain(children.lines()) {
+        std::iter::once(postmaster).chain(children.lines()).map(str::to_owned).collect()
+    }
+
+    /// No file of its may become longer than that from now on, as if its disk were full; `None`: any may.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        for pid in self.pids() {
             let done = as_postgres("prlimit")
-                .args(["--pid", pid, &format!("--fsize={limit}:")])
+                .args(["--pid", &pid, &format!("--fsize={limit}:")])
                 .output()
                 .unwrap();
             let said = String::from_utf8_lossy(&done.stderr);

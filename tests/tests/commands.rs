@@ -6,7 +6,9 @@
     reason = "tests fail by panicking"
 )]
 
-use scim_tests::{Client, Person, Server, oidc, run, run_with, saml};
+use std::process::Command;
+
+use scim_tests::{Client, Person, Server, binary, oidc, run, run_with, saml};
 use serde_json::{Value, json};
 
 use std::io::{Read as _, Write as _};
@@ -63,6 +65,48 @@ fn start_up_errors_are_one_sentence() {
         assert_eq!(error(&arguments).0, Some(2), "{arguments:?}");
     }
     assert!(String::from_utf8_lossy(&run(&["--help"]).stdout).contains("SCIM_DATABASE_URL"));
+}
+
+#[test]
+fn nothing_that_may_be_a_password_is_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scim.toml");
+    let empty = format!("sqlite:{}", folder.path().join("a.db").display());
+    assert!(run(&["migrate", "--database-url", &empty]).status.success());
+    for url in [
+        "postgres://scim:secr%sst@127.0.0.1:1/db",
+        "postgres://scim:se cr sst@127.0.0.1:1/db",
+        "postgres://scim:secrsst/1@2@127.0.0.1:1/db",
+        "postgres://scim:secrsst?1@127.0.0.1:1/db",
+        "postgres://scim:se@secrsst@127.0.0.1:1/db",
+        "postgres://scim:12/secrsst@127.0.0.1:1/db",
+        "postgres://scim:secrsst",
+        "postgres://scim:secrsst%00@127.0.0.1:1/db",
+        "postgres://scim@127.0.0.1:1/db?passw%6Frd=secrsst",
+        "postgres://scim@127.0.0.1:1/db?password=a&secrsst",
+        "postgres://scim@127.0.0.1:1/db?secrsst=a",
+        "postgres://scim@127.0.0.1:1/db?sslpassword=secrsst",
+        "postgre://scim:secrsst@127.0.0.1:1/db",
+        "host=127.0.0.1 password=secrsst",
+    ] {
+        // A settings file that breaks off in the line of the URL.
+        std::fs::write(&file, format!("database_url = \"{url}\nreaders = 3\n")).unwrap();
+        let file = file.to_str().unwrap();
+        for arguments in [
+            vec!["org", "list", "--database-url", url],
+            vec!["migrate", "--database-url", url],
+            vec!["copy", "--from", url, "--to", &empty],
+            vec!["copy", "--from", &empty, "--to", url],
+            vec!["org", "list", "--config", file],
+        ] {
+            let (code, text) = error(&arguments);
+            assert_eq!(code, Some(1), "{arguments:?}: {text}");
+            let told = ["secr", "sst"].iter().any(|part| text.contains(part));
+            assert!(!told && text.trim().lines().count() == 1, "{arguments:?}: {text}");
+        }
+        let help = Command::new(binary()).env("SCIM_DATABASE_URL", url).arg("--help").output();
+        assert!(!String::from_utf8(help.unwrap().stdout).unwrap().contains("sst"));
+    }
 }
 
 #[test]

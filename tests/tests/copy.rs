@@ -2,7 +2,7 @@
 //! `scripts/pg-tmp cargo test -p scim-tests --test copy`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,9 +107,8 @@ fn a_copy_goes_into_an_empty_database_and_nothing_else() {
     assert_eq!((output.status.code(), said.contains("isn't there")), (Some(1), true), "{said}");
 }
 
-#[test]
-fn a_copy_cut_short_goes_on_where_it_was() {
-    let postgres = Postgres::start();
+/// A directory of thousands, and the token for it; its server has stopped.
+fn large() -> (Server, String) {
     let mut source = Server::on(Arc::new(Database::fresh_sqlite()), &[], &[]);
     let client = source.provisioner();
     for part in 0..8 {
@@ -127,35 +126,74 @@ fn a_copy_cut_short_goes_on_where_it_was() {
     }
     let token = source.first_token();
     source.stop();
-    let there = postgres.database();
-    let rows = || there.sql("SELECT COUNT(*) FROM resources").parse::<usize>().unwrap_or_default();
+    (source, token)
+}
+
+fn users(there: &Database) -> usize {
+    there.sql("SELECT COUNT(*) FROM resources").parse().unwrap_or_default()
+}
+
+/// A copy that is under way, and stands still.
+fn half(from: &Database, there: &Database) -> Child {
     let mut child = Command::new(binary())
-        .args(["copy", "--from", source.database().url(), "--to", there.url()])
+        .args(["copy", "--from", from.url(), "--to", there.url()])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let migrated = "SELECT COUNT(*) FROM pg_tables WHERE tablename = 'credentials'";
-    while there.sql(migrated) == "0" || rows() == 0 {
+    while there.sql(migrated) == "0" || users(there) == 0 {
         assert!(child.try_wait().unwrap().is_none(), "it was done before it could be cut short");
         std::thread::sleep(Duration::from_millis(5));
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let some = rows();
+    let stopped = Command::new("kill").args(["-s", "STOP", &child.id().to_string()]).status();
+    assert!(stopped.unwrap().success());
+    let some = users(there);
     assert!((1..8000).contains(&some), "{some}");
     assert_ne!(there.sql("SELECT COUNT(*) FROM settings WHERE name = 'copy'"), "0");
-    // Nobody serves half a directory, and nobody mixes it with another.
+    child
+}
+
+fn end(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_copy_cut_short_goes_on_where_it_was() {
+    let postgres = Postgres::start();
+    let (source, token) = large();
+    let there = postgres.database();
+    let child = half(source.database(), &there);
+    let mut other = Server::on(Arc::new(Database::fresh_sqlite()), &[], &[]);
+    other.stop();
+    // Not two at once, whatever their sources are.
+    let (code, said) = copy(other.database(), &there);
+    assert_eq!((code, said.contains("Another copy is going into")), (Some(1), true), "{said}");
+    // The source is kept from changing.
+    let (code, said) = copy(source.database(), &postgres.database());
+    assert_eq!((code, said.contains("another program has it open")), (Some(1), true), "{said}");
+    end(child);
+    // Nobody serves half a directory, and nobody mixes it with another, or with another copy of the same.
     let refused = run(&["org", "list", "--database-url", there.url()]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!((refused.status.code(), said.contains("part of a copy")), (Some(1), true), "{said}");
-    let mut other = Server::on(Arc::new(Database::fresh_sqlite()), &[], &[]);
-    other.stop();
-    let (code, said) = copy(other.database(), &there);
-    assert_eq!((code, said.contains("another database")), (Some(1), true), "{said}");
+    let path = source.url().trim_start_matches("sqlite:").to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    for suffix in ["", "-wal"] {
+        let _ =
+            std::fs::copy(format!("{path}{suffix}"), folder.path().join(format!("a.db{suffix}")));
+    }
+    let twin = format!("sqlite:{}", folder.path().join("a.db").display());
+    for from in [other.database().url(), &twin] {
+        let output = run(&["copy", "--from", from, "--to", there.url()]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        let told = said.contains("part of another database") && said.contains(&path);
+        assert_eq!((output.status.code(), told), (Some(1), true), "{said}");
+    }
     let (code, said) = copy(source.database(), &there);
     assert_eq!(code, Some(0), "{said}");
-    assert_eq!(rows(), 8000);
+    assert_eq!(users(&there), 8000);
     let server = Server::on(there, &[], &[]);
     let client = Client::new(&server, &token);
     assert_eq!(client.get("/Users?count=0").json()["totalResults"], 8000);
@@ -163,39 +201,69 @@ fn a_copy_cut_short_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_source_that_changes_meanwhile_is_noticed_and_a_value_too_long_for_an_index_is_named() {
+fn nothing_is_copied_from_a_database_that_is_in_use() {
+    let postgres = Postgres::start();
+    for database in [Arc::new(Database::fresh_sqlite()), postgres.database()] {
+        let mut source = Server::on(Arc::clone(&database), &[], &[]);
+        // One of three was stopped.
+        let mut forgotten = source.beside();
+        source.stop();
+        let there = postgres.database();
+        let (code, said) = copy(&database, &there);
+        let told = said.contains("stop all");
+        assert_eq!((code, told), (Some(1), true), "{said}");
+        forgotten.stop();
+        // Into an empty database, as the first wrote nothing.
+        let (code, said) = copy(&database, &there);
+        assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn a_source_that_changes_between_two_parts_of_a_copy_is_noticed() {
+    let postgres = Postgres::start();
+    let (mut source, token) = large();
+    let there = postgres.database();
+    end(half(source.database(), &there));
+    source.restart();
+    let client = Client::new(&source, &token);
+    let ann = client.filter("/Users", "userName eq \"u0-0\"").json()["Resources"][0]["id"].clone();
+    let name = json!([{"op": "replace", "path": "displayName", "value": "Ann"}]);
+    client.patch(&format!("/Users/{}", ann.as_str().unwrap()), name).is(200);
+    source.stop();
+    let (code, said) = copy(source.database(), &there);
+    let told = said.contains("has changed since the copy was begun") && said.contains("createdb");
+    assert_eq!((code, told), (Some(1), true), "{said}");
+}
+
+#[test]
+fn values_too_long_for_an_index_are_named_before_anything_is_copied() {
     let postgres = Postgres::start();
     let mut source = Server::on(Arc::new(Database::fresh_sqlite()), &[], &[]);
     let client = source.provisioner();
     let long = "n".repeat(2_001);
-    let user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "ann",
-        "displayName": long});
-    let id = client.post("/Users", &user).is(201).id();
+    let mut ids = Vec::new();
+    for name in ["ann", "bob"] {
+        let user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+            "userName": name, "displayName": long});
+        ids.push(client.post("/Users", &user).is(201).id());
+    }
     let there = postgres.database();
     source.stop();
     let (code, said) = copy(source.database(), &there);
-    assert_eq!(
-        (code, said.contains(&id) && said.contains("displayName")),
-        (Some(1), true),
-        "{said}"
-    );
-    // It is shortened, which changes what was copied already.
+    let told = ids.iter().all(|id| said.contains(&format!("displayName of {id}")));
+    assert_eq!((code, told), (Some(1), true), "{said}");
     source.restart();
     let name = json!([{"op": "replace", "path": "displayName", "value": "Ann"}]);
-    client.patch(&format!("/Users/{id}"), name).is(200);
+    for id in &ids {
+        client.patch(&format!("/Users/{id}"), name.clone()).is(200);
+    }
     source.stop();
     let (code, said) = copy(source.database(), &there);
-    assert_eq!((code, said.contains("differs from the original")), (Some(1), true), "{said}");
-    let fresh = postgres.database();
-    assert_eq!(copy(source.database(), &fresh).0, Some(0));
+    assert_eq!(code, Some(0), "{said}");
     // A server on PostgreSQL says the same about such a value.
-    let server = Server::on(fresh, &[], &[]);
-    let operator = server.caller(&[]);
-    operator
-        .post(
-            "/Users",
-            &json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
-        "userName": "bob", "displayName": long}),
-        )
-        .refuses(400, "invalidValue");
+    let server = Server::on(there, &[], &[]);
+    let user = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
+        "userName": "cid", "displayName": long});
+    server.caller(&[]).post("/Users", &user).refuses(400, "invalidValue");
 }

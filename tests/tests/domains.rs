@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+use std::time::{Duration, Instant};
+
 use scim_tests::{Clock, Dns, Person, Say, Server};
 use serde_json::{Value, json};
 
@@ -140,9 +142,72 @@ fn s31_domains_are_looked_after_without_being_asked() {
     let org = operator.organization("Acme", json!({}));
     let (claim, value) = claim(&operator, &org, "example.com");
     dns.set("example.com", Say::txt(&value));
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = Instant::now() + Duration::from_secs(20);
     while operator.get(&claim).json()["state"] != "verified" {
-        assert!(std::time::Instant::now() < until, "{}", server.log());
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        assert!(Instant::now() < until, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn who_waits_for_a_silent_dns_keeps_nobody_else_waiting() {
+    let dns = Dns::start();
+    let server = Server::with(&["--dns-server", &dns.address(), "--concurrency", "4"]);
+    let (client, operator) = (server.provisioner(), server.operator());
+    let (stranger, _) = operator.newcomer(&server, "stranger@elsewhere.test");
+    let claims: Vec<String> = (0..4)
+        .flat_map(|i| {
+            let made = stranger.post("/organizations", json!({"name": format!("Own {i}")}));
+            let org = made.is(201).json()["id"].as_str().unwrap().to_owned();
+            let claims: Vec<String> = (0..5)
+                .map(|j| {
+                    let domain = format!("d{i}-{j}.example");
+                    for name in [domain.clone(), format!("_scim-verification.{domain}")] {
+                        dns.set(&name, Say::Silence);
+                    }
+                    claim(&stranger, &org, &domain).0
+                })
+                .collect();
+            claims
+        })
+        .collect();
+    let verify = |claim: &str| {
+        let began = Instant::now();
+        let answer = stranger.again().post(&format!("{claim}:verify"), Value::Null);
+        (answer, began.elapsed())
+    };
+    let (answers, slowest) = std::thread::scope(|scope| {
+        let asking: Vec<_> =
+            claims.iter().chain(&claims[..2]).map(|claim| scope.spawn(|| verify(claim))).collect();
+        std::thread::sleep(Duration::from_millis(500));
+        let mut slowest = Duration::ZERO;
+        for _ in 0..20 {
+            let began = Instant::now();
+            client.get("/Users?filter=title%20co%20%22x%22").is(200);
+            operator.get("/organizations").is(200);
+            slowest = slowest.max(began.elapsed());
+        }
+        let answers: Vec<_> = asking.into_iter().map(|asking| asking.join().unwrap()).collect();
+        (answers, slowest)
+    });
+    assert!(slowest < Duration::from_secs(2), "{slowest:?}");
+    let of = |status: u16| answers.iter().filter(move |(answer, _)| answer.status == status);
+    for (answer, took) in of(429).chain(of(503)) {
+        assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+        assert!(*took < Duration::from_secs(3), "{took:?} {answer:?}");
+    }
+    let counts = (of(200).count(), of(429).count(), of(503).count());
+    assert_eq!(counts.0 + counts.1 + counts.2, answers.len(), "{answers:?}");
+    assert!((1..=8).contains(&counts.0), "{counts:?}");
+    assert!(of(200).all(|(answer, _)| answer.json()["finding"] == "unknown"), "{counts:?}");
+    // Ten in a minute, over all organizations that somebody makes; others may ask.
+    let (fast, _) = claim(&operator, &operator.organization("Acme", json!({})), "fast.example");
+    let own = stranger.post("/organizations", json!({"name": "Last"})).is(201).json();
+    let (other, _) = claim(&stranger, own["id"].as_str().unwrap(), "other.example");
+    let asked: Vec<_> = (0..11).map(|_| verify(&other).0.status).collect();
+    assert_eq!(asked.last(), Some(&429), "{asked:?}");
+    stranger.post(&format!("{other}:verify"), Value::Null).problem(429, "rate_limited");
+    for _ in 0..12 {
+        operator.post(&format!("{fast}:verify"), Value::Null).is(200);
     }
 }

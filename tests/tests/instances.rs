@@ -4,11 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::process::Command;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use scim_tests::{Client, Dns, Family, Postgres, Server, binary, scim_user};
+use scim_tests::{Client, Clock, Dns, Family, Postgres, Server, binary, scim_user};
 use serde_json::{Value, json};
 
 fn user(name: &str) -> Value {
@@ -394,7 +394,7 @@ fn ten_instances_start_at_once_on_an_empty_database() {
     let servers: Vec<Server> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..10)
             .map(|_| {
-                let database = std::sync::Arc::clone(&database);
+                let database = Arc::clone(&database);
                 scope
                     .spawn(move || Server::on(database, &["--writers", "2", "--readers", "2"], &[]))
             })
@@ -510,4 +510,55 @@ fn the_directory_and_its_administrators_change_one_organization_at_once() {
     assert_eq!(family.operator.active_members(&family.shop).len(), 24 - 8);
     let log = family.server.log() + &second.log();
     assert!(!log.contains("status=500"), "{log}");
+}
+
+#[test]
+fn the_log_is_in_the_order_of_commits_whatever_the_clocks_of_instances_say() {
+    let postgres = Postgres::start();
+    let database = postgres.database();
+    let ahead = Server::on(Arc::clone(&database), &[], &[]);
+    let clock = Clock::at("-20s");
+    let environment = clock.environment();
+    let environment: Vec<_> = environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let behind = Server::on(database, &[], &environment);
+    let (fast, token) = (ahead.operator(), ahead.first_token());
+    let slow = fast.at(&behind);
+    let org = fast.organization("Acme", json!({}));
+    let path = format!("/organizations/{org}/members");
+    for _ in 0..3 {
+        fast.post(&path, json!({"email": "ann@elsewhere.test", "role": "member"})).is(201);
+        let account = fast.member(&org, "ann@elsewhere.test")["account"].clone();
+        slow.delete(&format!("{path}/{}", account.as_str().unwrap())).is(200);
+    }
+    let told = fast.list(&format!("/organizations/{org}/audit-events?order=oldest"));
+    let of = |name: &str| told.iter().position(|event| event["name"] == name);
+    assert!(of("membership.granted") < of("membership.grant_removed"), "{told:?}");
+    let names: Vec<&str> = told
+        .iter()
+        .map(|event| event["name"].as_str().unwrap())
+        .filter(|name| name.starts_with("membership.grant"))
+        .collect();
+    let once = ["membership.granted", "membership.grant_removed"];
+    assert_eq!(names, [once, once, once].concat(), "{told:?}");
+    let rises = |key: &str| told.windows(2).all(|two| two[0][key].as_str() <= two[1][key].as_str());
+    assert!(rises("at") && rises("id"), "{told:?}");
+    // Events of one change, told together, in several statements.
+    let (quick, late) = (Client::new(&ahead, &token), Client::new(&behind, &token));
+    let ids: Vec<String> =
+        (0..40).map(|i| quick.post("/Users", &user(&format!("u{i}"))).is(201).id()).collect();
+    let operations: Vec<Value> =
+        ids.iter().map(|id| json!({"method": "DELETE", "path": format!("/Users/{id}")})).collect();
+    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": operations});
+    late.post("/Bulk", &body).is(200);
+    let first = ahead.first_organization();
+    let told = fast.list(&format!("/organizations/{first}/audit-events?order=oldest"));
+    let about = |name: &str| -> Vec<&str> {
+        let those = told.iter().filter(|event| event["name"] == name);
+        those.map(|event| event["target"].as_str().unwrap()).collect()
+    };
+    assert_eq!(about("scim_user.created"), ids);
+    assert_eq!(about("scim_user.deleted"), ids);
+    let last = told.iter().rposition(|event| event["name"] == "scim_user.created");
+    assert!(last < told.iter().position(|event| event["name"] == "scim_user.deleted"));
 }

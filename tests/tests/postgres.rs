@@ -5,9 +5,9 @@
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use scim_tests::{Client, Postgres, Server};
+use scim_tests::{Answer, Client, Postgres, Server, run};
 use serde_json::{Value, json};
 
 fn user(name: &str) -> Value {
@@ -199,4 +199,98 @@ fn values_that_are_too_long_for_an_index_are_refused_in_a_sentence() {
     // Asking for a longer one is no error: nobody has it.
     let none = client.filter("/Users", &format!("userName eq \"{long}\"")).is(200).json();
     assert_eq!(none["totalResults"], 0);
+}
+
+#[test]
+fn commands_over_tls_end_as_they_should() {
+    let postgres = Postgres::start();
+    let certificate = postgres.secure();
+    let database = postgres.database();
+    let url =
+        format!("{}?sslmode=verify-full&sslrootcert={}", database.url(), certificate.display());
+    assert!(run(&["migrate", "--database-url", &url]).status.success());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..15 {
+                    let done = run(&["org", "list", "--database-url", &url]);
+                    assert!(done.status.success(), "{done:?}");
+                }
+            });
+        }
+    });
+    // Without the certificate it is not believed.
+    let done = run(&[
+        "org",
+        "list",
+        "--database-url",
+        &format!("{}?sslmode=verify-full&sslrootcert=system", database.url()),
+    ]);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+}
+
+#[test]
+fn while_postgresql_hangs_requests_are_answered_with_503() {
+    let postgres = Postgres::start();
+    let mut server = Server::on(postgres.database(), &["--connect-timeout", "2"], &[]);
+    let client = server.provisioner();
+    let ann = client.post("/Users", &user("ann")).is(201).id();
+    let hanging = postgres.hang();
+    let answered_in_time = |f: &dyn Fn() -> Answer| {
+        let began = Instant::now();
+        let answer = f();
+        answer.refuses(503, "");
+        assert!(answer.headers.contains_key("retry-after"), "{answer:?}");
+        assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    };
+    // More than there are connections and permits.
+    std::thread::scope(|scope| {
+        for i in 0..100 {
+            let (client, ann) = (client.again(), &ann);
+            scope.spawn(move || match i % 2 {
+                0 => answered_in_time(&|| client.get(&format!("/Users/{ann}"))),
+                _ => answered_in_time(&|| client.post("/Users", &user(&format!("u{i}")))),
+            });
+        }
+    });
+    let threads = std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
+    assert!(threads < 130, "{threads} threads");
+    let nobody = Client::anonymous(&server);
+    let began = Instant::now();
+    assert_eq!(nobody.try_get("/readyz").unwrap().status, 503);
+    assert_eq!(nobody.try_get("/healthz").unwrap().status, 200);
+    client.get("/Users").refuses(503, "");
+    assert!(began.elapsed() < Duration::from_secs(1), "known to hang: {:?}", began.elapsed());
+    drop(hanging);
+    let until = Instant::now() + Duration::from_secs(5);
+    while client.get(&format!("/Users/{ann}")).status != 200 {
+        assert!(Instant::now() < until, "not back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(nobody.try_get("/readyz").unwrap().status, 200);
+    client.post("/Users", &user("after")).is(201);
+    // It ends while PostgreSQL hangs, too.
+    let _hanging = postgres.hang();
+    while nobody.try_get("/readyz").unwrap().status == 200 {}
+    assert_eq!(server.stop(), Some(1));
+}
+
+#[test]
+fn a_standby_is_not_ready_and_no_server_starts_on_it() {
+    let postgres = Postgres::start();
+    let mut server = Server::on(postgres.database(), &["--pool-wait", "0"], &[]);
+    let client = server.provisioner();
+    let ann = client.post("/Users", &user("ann")).is(201).id();
+    postgres.into_standby();
+    client.get(&format!("/Users/{ann}")).is(200);
+    client.post("/Users", &user("bob")).refuses(503, "");
+    let nobody = Client::anonymous(&server);
+    assert_eq!(nobody.try_get("/readyz").unwrap().status, 503);
+    let output = run(&["org", "list", "--database-url", &server.url()]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("is a standby"), "{said}");
+    postgres.into_primary();
+    assert_eq!(nobody.try_get("/readyz").unwrap().status, 200);
+    client.post("/Users", &user("bob")).is(201);
+    assert_eq!(server.stop(), Some(0));
 }

@@ -9,8 +9,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_tests::{
-    Answer, Client, Dns, Log, Operation, Person, Say, Server, assert_unchanged, scim_group,
-    scim_user,
+    Answer, Client, Dns, Log, OpenApi, Operation, Person, Say, Server, assert_unchanged,
+    scim_group, scim_user,
 };
 use serde_json::{Value, json};
 
@@ -377,6 +377,7 @@ fn scenario_26_what_has_no_dry_run_moves_nobody() {
     let dns = Dns::start();
     let server = Server::with(&["--dns-server", &dns.address()]);
     let operator = server.operator();
+    let document = OpenApi::of(&operator);
     for (mark, operation) in changing(&operator, false).iter().enumerate() {
         let at = &operation.name;
         let scene = Scene::set(&server, &dns, &operator, mark);
@@ -391,6 +392,7 @@ fn scenario_26_what_has_no_dry_run_moves_nobody() {
         assert_unchanged(at, &before, &operator.everything_of(&scene.all()));
         let done = send(person, operation, &path, &body);
         assert!(done.status < 300, "{at}: {}", done.text);
+        document.check(operation, &done);
         assert!(done.json().get("effects").is_none(), "{at}");
         assert_eq!(scene.people(&orgs), people, "{at} moves people");
     }
@@ -401,6 +403,7 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
     let dns = Dns::start();
     let server = Server::with(&["--dns-server", &dns.address()]);
     let operator = server.operator();
+    let document = OpenApi::of(&operator);
     let mut told = BTreeSet::new();
     for (mark, operation) in changing(&operator, true).iter().enumerate() {
         let scene = Scene::set(&server, &dns, &operator, mark);
@@ -413,7 +416,9 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
         let (people, before) = (scene.people(&orgs), operator.everything_of(&scene.all()));
         let plan = || {
             let dry = format!("{path}?dry_run=true");
-            let answer = send(person, operation, &dry, &body).is(200).json();
+            let answer = send(person, operation, &dry, &body).is(200);
+            document.check(operation, &answer);
+            let answer = answer.json();
             assert_eq!(answer["dry_run"], true, "{answer}");
             (answer["effects"].clone(), answer["plan"].clone())
         };
@@ -448,6 +453,7 @@ fn scenario_26_a_dry_run_tells_what_the_real_run_does_and_does_nothing() {
         };
         let done = send(person, operation, &real, &body);
         assert!(done.status < 300, "{operation:?}: {}", done.text);
+        document.check(operation, &done);
         let effects = done.json()["effects"].clone();
         // What is new has a new id each time.
         let creates = operation.name.starts_with("create");

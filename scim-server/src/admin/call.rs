@@ -19,7 +19,8 @@ use sha2::{Digest as _, Sha256};
 use super::endpoint::{Access, bad};
 use super::glass;
 use super::person::Person;
-use super::{Api, Request, Response};
+use super::views::DryRun;
+use super::{Api, Request, Response, Turn};
 use crate::store::DieselTransaction;
 
 /// How many entries a page has, unless the client says otherwise, and at the most.
@@ -33,6 +34,7 @@ const LOOKED_AT: usize = 2_000;
 pub(super) struct Incoming<'c> {
     pub(super) api: &'c Api,
     pub(super) request: &'c Request,
+    pub(super) turn: &'c dyn Turn,
     pub(super) person: &'c Person,
     pub(super) cause: &'c Cause<'c>,
     pub(super) params: &'c BTreeMap<&'static str, String>,
@@ -307,14 +309,15 @@ impl Reply {
     }
 
     /// Tells the effects: a dry run those alone, with the token of the plan.
-    pub(super) fn add_effects(&mut self, effects: Value, plan: Option<String>, dry_run: bool) {
+    pub(super) fn add_effects(
+        &mut self,
+        effects: Value,
+        plan: Option<String>,
+        dry_run: bool,
+    ) -> Result<()> {
         if dry_run {
-            let mut body = json!({"dry_run": true, "effects": effects});
-            if let (Some(plan), Some(body)) = (plan, body.as_object_mut()) {
-                body.insert("plan".into(), plan.into());
-            }
-            *self = Self { status: 200, body, secret: None };
-            return;
+            *self = Self::ok(&DryRun { dry_run, effects, plan })?;
+            return Ok(());
         }
         if self.status == 204 {
             self.status = 200;
@@ -323,6 +326,7 @@ impl Reply {
         if let Some(body) = self.body.as_object_mut() {
             body.insert("effects".into(), effects);
         }
+        Ok(())
     }
 
     /// The entity tag of what it shows.

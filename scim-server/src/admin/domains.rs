@@ -7,6 +7,7 @@ use scim_core::{Error, Result};
 use serde_json::{Value, json};
 
 use super::call::{Call, Incoming, Reply, time};
+use super::person::Person;
 use super::views::{DomainView, NewDomain};
 use crate::secrets::random_bytes;
 
@@ -62,7 +63,17 @@ pub(super) fn ask(incoming: &Incoming<'_>) -> Result<Value> {
         linking::organization(tx, &org)?;
         claims::find(tx, &org, &id)
     })?;
-    Ok(match incoming.api.verifier.verify(&domain) {
+    let actor = format!("account {}", incoming.person.actor());
+    let organization = format!("organization {org}");
+    let counted: &[&str] = match incoming.person {
+        Person::Operator => &[],
+        _ => &[&actor, &organization],
+    };
+    let question = incoming.api.questions.ask(id.as_str(), counted)?;
+    let mut finding = Finding::Unknown;
+    incoming.turn.aside(&mut || finding = incoming.api.verifier.verify(&domain))?;
+    drop(question);
+    Ok(match finding {
         Finding::Found => json!("found"),
         Finding::Absent => json!("absent"),
         Finding::Unknown => json!("unknown"),

@@ -3,7 +3,7 @@
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::response::{ResponseBuilder, ResponsesBuilder};
-use utoipa::openapi::schema::{AllOfBuilder, Array, ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{AllOfBuilder, AnyOfBuilder, Array, ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, HttpMethod, InfoBuilder, OpenApi, OpenApiBuilder, PathItem,
@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use super::endpoint::{Access, Endpoint, Fresh, Output, Shape};
 use super::plan;
 use super::table::TABLE;
-use super::views::{Effects, Problem};
+use super::views::{DryRun, Effects, Problem};
 
 /// The document.
 #[must_use]
@@ -26,6 +26,7 @@ pub fn document() -> OpenApi {
     };
     collect(Shape::of::<Problem>());
     collect(Shape::of::<Effects>());
+    collect(Shape::of::<DryRun>());
     for endpoint in TABLE.iter() {
         if let Some(shape) = endpoint.input {
             collect(shape);
@@ -192,17 +193,30 @@ fn responses(endpoint: &Endpoint) -> utoipa::openapi::response::Responses {
         }
         Output::Page(shape) => ("200", Some(with_effects(endpoint, page(shape)))),
     };
-    let mut success = ResponseBuilder::new().description("Done");
-    if let Some(body) = body {
-        success = success.content("application/json", json(body));
-    }
+    let dry_run = endpoint.moves.then(|| reference(Shape::of::<DryRun>()));
+    let response = |about: &str, body: Option<RefOr<Schema>>| {
+        let response = ResponseBuilder::new().description(about);
+        match body {
+            Some(body) => response.content("application/json", json(body)).build(),
+            None => response.build(),
+        }
+    };
+    let mut all = ResponsesBuilder::new();
+    all = match (dry_run, body) {
+        (None, body) => all.response(status, response("Done", body)),
+        (Some(dry_run), Some(body)) if status == "200" => {
+            let either = AnyOfBuilder::new().item(body).item(dry_run).build();
+            let about = "Done; with `dry_run`, what would be";
+            all.response(status, response(about, Some(RefOr::T(Schema::AnyOf(either)))))
+        }
+        (Some(dry_run), body) => all
+            .response("200", response("With `dry_run`: what would be", Some(dry_run)))
+            .response(status, response("Done", body)),
+    };
     let problem = ResponseBuilder::new()
         .description("What is wrong, with a stable code")
         .content("application/problem+json", json(reference(Shape::of::<Problem>())));
-    ResponsesBuilder::new()
-        .response(status, success.build())
-        .response("default", problem.build())
-        .build()
+    all.response("default", problem.build()).build()
 }
 
 /// What moves people tells whom, beside what it gives.
@@ -210,7 +224,9 @@ fn with_effects(endpoint: &Endpoint, schema: RefOr<Schema>) -> RefOr<Schema> {
     if !endpoint.moves {
         return schema;
     }
-    let effects = ObjectBuilder::new().property("effects", reference(Shape::of::<Effects>()));
+    let effects = ObjectBuilder::new()
+        .property("effects", reference(Shape::of::<Effects>()))
+        .required("effects");
     let both = AllOfBuilder::new().item(schema).item(effects.build());
     RefOr::T(Schema::AllOf(both.build()))
 }

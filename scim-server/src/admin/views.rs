@@ -688,6 +688,18 @@ pub(super) struct Effects {
     pub(super) truncated: bool,
 }
 
+/// What a dry run tells, whatever the request gives when it is done: nothing was changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DryRun {
+    /// Always true.
+    pub(super) dry_run: bool,
+    #[schema(value_type = Effects)]
+    pub(super) effects: serde_json::Value,
+    /// Names what would be done; sent as `plan` with the real request, that is done or nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<String>,
+}
+
 /// Members of an organization who get in in another way.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SignInsChanged {

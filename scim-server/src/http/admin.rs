@@ -1,22 +1,21 @@
 //! The bridge from actix to the administrative API: one permit, one blocking call.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, IF_MATCH};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
-use scim_core::{Error, Kind, Result};
+use scim_core::{Error, Result};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::observe::RequestId;
 use super::{State, auth, body, scim, status};
-use crate::admin::{self, Request};
+use crate::admin::{self, Request, Turn};
 
 /// Where the API is.
 pub(super) const BASE_PATH: &str = "/api/v1";
 /// The largest body, in bytes.
 const LIMIT: usize = 1 << 20;
-/// How long a request waits for its turn.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The OpenAPI document.
 pub(super) async fn openapi() -> HttpResponse {
@@ -92,16 +91,24 @@ async fn respond(
         request_id: id.to_owned(),
         address: auth::address(state, request),
     };
-    let busy = || Error::busy("The server is too busy; try again");
-    let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
-        .await
-        .map_err(|_| busy())?
-        .map_err(|_| busy())?;
-    let state = state.clone();
-    web::block(move || {
-        let _permit = permit;
-        state.api.answer(secret.as_deref(), &asked)
-    })
-    .await
-    .map_err(|e| Error::new(Kind::Internal, "The request failed").with_source(e.to_string()))
+    let held = Mutex::new(Some(state.permit().await?));
+    let (api, permits) = (Arc::clone(&state.api), Arc::clone(&state.permits));
+    let work = move || api.answer(secret.as_deref(), &asked, &Permit { permits, held });
+    state.blocking(work).await
+}
+
+/// The permit of a request, on its thread.
+struct Permit {
+    permits: Arc<Semaphore>,
+    held: Mutex<Option<OwnedSemaphorePermit>>,
+}
+
+impl Turn for Permit {
+    fn aside(&self, f: &mut dyn FnMut()) -> Result<()> {
+        let held = || self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(held().take());
+        f();
+        *held() = Some(Handle::current().block_on(super::permit(&self.permits))?);
+        Ok(())
+    }
 }

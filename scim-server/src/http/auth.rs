@@ -136,9 +136,8 @@ async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Calle
         Some(token) => token,
         None => {
             let (state, secret) = (state.clone(), secret.to_owned());
-            web::block(move || state.tokens.look_up(&secret, digest))
-                .await
-                .map_err(|e| Error::busy("The server is stopping").with_source(e.to_string()))??
+            let tokens = state.clone();
+            state.blocking(move || tokens.tokens.look_up(&secret, digest)).await??
         }
     };
     let now = state.env.clock.now();

@@ -9,7 +9,7 @@ use scim_core::http::Response;
 use scim_core::{Error, Handler, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::scim::PATIENCE;
+use super::PATIENCE;
 
 /// The most changes that share a commit.
 const MOST: usize = 128;

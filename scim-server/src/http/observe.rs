@@ -86,13 +86,12 @@ pub(super) async fn healthz() -> HttpResponse {
 
 /// The database answers too.
 pub(super) async fn readyz(state: web::Data<State>) -> HttpResponse {
-    let pinged = web::block(move || state.store.ping()).await;
-    match pinged {
-        Ok(Ok(())) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
-        Ok(Err(error)) => {
+    let store = state.store.clone();
+    match state.blocking(move || store.ping()).await.flatten() {
+        Ok(()) => HttpResponse::Ok().content_type("text/plain").body("ready\n"),
+        Err(error) => {
             log::error!("not ready: {}", super::scim::chain(&error));
-            refusal(Error::busy("The database does not answer"))
+            refusal(Error::busy("The database does not answer, or takes no changes"))
         }
-        Err(_) => refusal(Error::busy("The server is stopping")),
     }
 }

@@ -4,7 +4,6 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_TYPE, HOST, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use actix_web::web::Bytes;
@@ -15,9 +14,8 @@ use scim_core::{Caller, Error, Kind, Result};
 
 use super::observe::{Normalized, RequestId};
 use super::{State, body, status};
+use crate::pulse::Pulse;
 
-/// How long a request waits for its turn.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// Pieces of a streamed body made ahead of the client.
 const AHEAD: usize = 4;
 
@@ -47,7 +45,7 @@ pub(super) async fn answer(
     let mut answer = match response.body {
         Body::Empty => answer.finish(),
         Body::Full(bytes) => answer.body(bytes),
-        Body::Chunks(chunks) => answer.streaming(stream_of(chunks)),
+        Body::Chunks(chunks) => answer.streaming(stream_of(chunks, state.pulse.clone())),
     };
     answer.extensions_mut().insert(Normalized(response.normalized));
     answer
@@ -106,23 +104,16 @@ async fn respond(
     if let Begun::Answered(response) = begun {
         return Ok(response);
     }
-    let busy = || Error::busy("The server is too busy; try again");
-    let permit = tokio::time::timeout(PATIENCE, Arc::clone(&state.permits).acquire_owned())
-        .await
-        .map_err(|_| busy())?
-        .map_err(|_| busy())?;
+    let permit = state.permit().await?;
     if let Begun::Change(change) = begun {
         return state.changes.make(change, permit).await;
     }
     let handler = Arc::clone(&state.handler);
-    web::block(move || {
+    let work = move || {
         let _permit = permit;
         handler.handle(&asked.caller, &asked.request())
-    })
-    .await
-    .map_err(|e| {
-        Error::internal(format!("the request failed with a panic, or the server stops: {e}"))
-    })
+    };
+    state.blocking(work).await
 }
 
 /// A request out of actix's hands.
@@ -187,6 +178,7 @@ pub(super) fn origin(state: &State, request: &HttpRequest) -> (String, String) {
 /// The pieces, made on a thread of their own as the client takes them.
 fn stream_of(
     mut chunks: Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>,
+    pulse: Pulse,
 ) -> impl futures_util::Stream<Item = std::result::Result<Bytes, std::io::Error>> {
     let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
     actix_web::rt::task::spawn_blocking(move || {
@@ -201,8 +193,16 @@ fn stream_of(
             }
         }
     });
-    stream::unfold(receiver, |mut receiver| async {
-        receiver.recv().await.map(|chunk| (chunk, receiver))
+    stream::unfold((receiver, pulse), |(mut receiver, pulse)| async {
+        let chunk = match pulse.outlive(receiver.recv()).await {
+            Ok(chunk) => chunk?,
+            // What is ended by an error is seen to be cut short, and asked for no more.
+            Err(error) => {
+                receiver.close();
+                Err(std::io::Error::other(error.to_string()))
+            }
+        };
+        Some((chunk, (receiver, pulse)))
     })
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(feature = "postgres")]
+mod postgres_url;
 mod sqlite;
 
 use std::fmt;
@@ -17,6 +19,7 @@ pub(super) use multi::Conn;
 
 use super::Options;
 use super::error::OpenError;
+use super::statement::Statement;
 
 mod multi {
     #![allow(unreachable_pub, missing_docs, missing_debug_implementations, reason = "derived")]
@@ -75,11 +78,27 @@ impl Target {
         }
     }
 
+    /// What to do to have nothing in it.
+    pub(super) fn how_to_empty(&self) -> String {
+        match self {
+            Self::Sqlite(place) => {
+                format!(
+                    "Delete the file of {place} and those beside it (-wal, -shm), and copy again"
+                )
+            }
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => {
+                "Empty the target (dropdb and createdb, or another new database), and copy again"
+                    .to_owned()
+            }
+        }
+    }
+
     pub(super) fn parse(options: &Options) -> Result<Self, OpenError> {
         let url = options.url.as_str();
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             #[cfg(feature = "postgres")]
-            return Ok(Self::Postgres(postgres::Place::new(options)));
+            return postgres::Place::new(options).map(Self::Postgres);
             #[cfg(not(feature = "postgres"))]
             return Err(OpenError::new(
                 "This build has no PostgreSQL; build it with --features postgres, or use a URL like \
@@ -94,42 +113,13 @@ impl Target {
             Some(path) if !path.is_empty() && !path.starts_with("file:") => {
                 Ok(Self::Sqlite(sqlite::Place::new(path)))
             }
-            _ => Err(OpenError::new(format!(
-                "The database URL \"{}\" is not understood; use one like sqlite:scim.db or \
-                 postgres://user@host/database",
-                without_password(url)
-            ))),
+            // It isn't quoted: it may hold a password.
+            _ => Err(OpenError::new(
+                "The database URL is not understood: it begins neither with sqlite: and a path nor with \
+                 postgres://; use one like sqlite:scim.db or postgres://user@host/database",
+            )),
         }
     }
-}
-
-/// A URL as it may be shown and logged: what stands for a password is gone.
-fn without_password(url: &str) -> String {
-    let (url, query) = match url.split_once('?') {
-        Some((url, query)) => (url, Some(query)),
-        None => (url, None),
-    };
-    // The host begins behind the last @ before the path: a password may hold one.
-    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
-    let mut shown = if scheme.is_empty() { String::new() } else { format!("{scheme}://") };
-    match rest.rsplit_once('@') {
-        Some((user, place)) => {
-            shown.push_str(user.split_once(':').map_or(user, |(user, _)| user));
-            shown.push('@');
-            shown.push_str(place);
-        }
-        None => shown.push_str(rest),
-    }
-    let kept: Vec<&str> = query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .filter(|pair| !pair.to_ascii_lowercase().contains("password"))
-        .collect();
-    if !kept.is_empty() {
-        shown.push('?');
-        shown.push_str(&kept.join("&"));
-    }
-    shown
 }
 
 /// What a connection is for.
@@ -137,6 +127,8 @@ fn without_password(url: &str) -> String {
 pub(super) enum Role {
     Writer,
     Reader,
+    /// A writer, and nobody else has SQLite's file open meanwhile.
+    Alone,
 }
 
 /// Opens and prepares a connection.
@@ -151,6 +143,26 @@ pub(super) fn open(target: &Target, role: Role) -> Result<Conn, OpenError> {
             .open(role)
             .map(Conn::Postgres)
             .map_err(|why| OpenError::new(format!("{target} can't be reached: {why}"))),
+    }
+}
+
+/// Whether changes go to another PostgreSQL, which this one repeats.
+pub(super) fn is_standby(conn: &mut Conn) -> scim_core::Result<bool> {
+    let sql = "SELECT CASE WHEN pg_is_in_recovery() THEN CAST(1 AS BIGINT) ELSE 0 END";
+    let sql = Statement::default().per_backend("SELECT CAST(0 AS BIGINT)", sql);
+    Ok(sql.count(conn)? == 1)
+}
+
+/// # Errors
+/// If the database takes no changes.
+pub(super) fn require_primary(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
+    match is_standby(conn) {
+        Err(error) => Err(OpenError::of(target, &error)),
+        Ok(false) => Ok(()),
+        Ok(true) => Err(OpenError::new(format!(
+            "{target} is a standby, which takes no changes; name the primary, or all hosts with \
+             target_session_attrs=read-write"
+        ))),
     }
 }
 
@@ -178,7 +190,8 @@ pub(super) fn pool(
     Pool::builder()
         .max_size(size.max(1))
         .min_idle(Some(1))
-        .connection_timeout(wait)
+        // The pool takes no zero, and the first connection comes in that time too.
+        .connection_timeout(wait.max(Duration::from_secs(1)))
         .test_on_check_out(false)
         .build(Manager { target: target.clone(), role })
         .map_err(|e| OpenError::new(format!("{target} can't be opened: {e}")))
@@ -222,23 +235,5 @@ pub(super) fn is_broken(conn: &mut Conn) -> bool {
 impl From<SqliteConnection> for Conn {
     fn from(conn: SqliteConnection) -> Self {
         Self::Sqlite(conn)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_are_not_shown() {
-        for (url, shown) in [
-            ("postgres://scim:se@cret@db/scim", "postgres://scim@db/scim"),
-            ("postgres://scim@db:5432/scim", "postgres://scim@db:5432/scim"),
-            ("postgres:///scim?host=/run&password=x&user=y", "postgres:///scim?host=/run&user=y"),
-            ("postgres://db/scim?sslpassword=x", "postgres://db/scim"),
-            ("mysql://a:b@c", "mysql://a@c"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
     }
 }

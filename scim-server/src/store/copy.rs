@@ -3,6 +3,9 @@
 //! Rows go in the order of their keys, a page in a transaction, and with each page a note of how far it has
 //! come: a copy that was cut short goes on from there. At the end both sides are read again and held against
 //! each other. Until then no server starts on the target.
+//!
+//! Nobody may write to the source meanwhile, else what was acknowledged would be missing in the copy: it is
+//! refused while servers have it open, and locked against writes.
 
 mod tables;
 
@@ -27,6 +30,9 @@ const PAGE: i64 = 2_000;
 /// Values in one statement; SQLite takes 32,766, PostgreSQL 65,535.
 const VALUES: usize = 30_000;
 
+/// Values too long that are named.
+const LONG_KEYS: usize = 20;
+
 /// How a copy goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -43,8 +49,9 @@ pub enum Step {
 /// How far a copy has come, as the target keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 struct Mark {
-    /// Which database is copied.
+    /// Which database is copied, and how it was called.
     source: String,
+    place: String,
     table: String,
     /// The key of the last row.
     after: Vec<Value>,
@@ -71,12 +78,14 @@ pub fn copy(
     }
     source.require()?;
     let (mut source, mut target) = (Side::open(source)?, Side::open(target)?);
+    target.be_the_only_copy()?;
+    source.keep_writers_away()?;
     if source.setting(MARK)?.is_some() {
         return Err(OpenError::new(format!("{} is itself half a copy", source.target)));
     }
-    source.on(|conn| conn.batch_execute(snapshot(conn)).map_err(of))?;
     let identity = source.identity()?;
-    let mark = target.begin_or_go_on(&identity)?;
+    let mark = target.begin_or_go_on(&identity, &source.target.to_string())?;
+    source.refuse_long_keys(&target.target)?;
     let total = source.count()?;
     tell(Step::Begin(total));
     tell(Step::Copied(target.count()?));
@@ -90,9 +99,9 @@ pub fn copy(
             let rows = source.on(|conn| page(conn, table, &after))?;
             let Some(last) = rows.last() else { break };
             after = last.iter().take(table.key).cloned().collect();
-            target.refuse_long_keys(table, &rows)?;
             let mark = Mark {
                 source: identity.clone(),
+                place: source.target.to_string(),
                 table: table.name.to_owned(),
                 after: after.clone(),
             };
@@ -109,11 +118,16 @@ pub fn copy(
         if here != there {
             return Err(OpenError::new(format!(
                 "The copy of the table {} differs from the original ({} rows, {} there): {} has changed \
-                 meanwhile. Stop the servers that use it, empty the target, and copy again",
-                table.name, here.0, there.0, source.target
+                 since the copy was begun. {}",
+                table.name,
+                here.0,
+                there.0,
+                source.target,
+                target.target.how_to_empty()
             )));
         }
     }
+    source.refuse_other_writers()?;
     target.on(|conn| {
         statement("DELETE FROM settings WHERE name = ").text(MARK).execute(conn)?;
         if matches!(conn, Conn::Sqlite(_)) {
@@ -125,20 +139,10 @@ pub fn copy(
     Ok(total)
 }
 
-fn snapshot(conn: &Conn) -> &'static str {
-    match conn {
-        Conn::Sqlite(_) => "BEGIN",
-        #[cfg(feature = "postgres")]
-        Conn::Postgres(_) => {
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
-             SET LOCAL idle_in_transaction_session_timeout = 0"
-        }
-    }
-}
-
 impl Side {
     fn open(target: Target) -> std::result::Result<Self, OpenError> {
-        let mut conn = connection::open(&target, Role::Writer)?;
+        let mut conn = connection::open(&target, Role::Alone)?;
+        connection::require_primary(&mut conn, &target)?;
         migrate::run(&mut conn, &target)?;
         let mut side = Self { conn, target };
         side.check_tables()?;
@@ -150,6 +154,62 @@ impl Side {
         f: impl FnOnce(&mut Conn) -> Result<R>,
     ) -> std::result::Result<R, OpenError> {
         f(&mut self.conn).map_err(|e| OpenError::of(&self.target, &e))
+    }
+
+    /// Two copies at once into one database would be a mixture of both. SQLite's was opened for this one alone.
+    fn be_the_only_copy(&mut self) -> std::result::Result<(), OpenError> {
+        let alone = self.on(|conn| {
+            let lock =
+                "SELECT CASE WHEN pg_try_advisory_lock(7526765) THEN CAST(1 AS BIGINT) ELSE 0 END";
+            Statement::default().per_backend("SELECT CAST(1 AS BIGINT)", lock).count(conn)
+        })?;
+        match alone {
+            1 => Ok(()),
+            _ => Err(OpenError::new(format!("Another copy is going into {}", self.target))),
+        }
+    }
+
+    /// From now on what is read is what is there: whoever would write has to wait, and gives up. SQLite's
+    /// file was opened for this alone.
+    fn keep_writers_away(&mut self) -> std::result::Result<(), OpenError> {
+        self.refuse_other_writers()?;
+        self.on(|conn| {
+            if matches!(conn, Conn::Sqlite(_)) {
+                return conn.batch_execute("BEGIN").map_err(of);
+            }
+            // The locks come before the snapshot, which comes with the first row that is read.
+            conn.batch_execute(
+                "BEGIN ISOLATION LEVEL REPEATABLE READ; \
+                 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0",
+            )
+            .map_err(of)?;
+            TABLES.iter().try_for_each(|table| {
+                let lock = statement("LOCK TABLE ").sql(table.name).sql(" IN SHARE MODE");
+                lock.execute(conn).map(drop)
+            })
+        })?;
+        // Whoever came in between waits for the locks now.
+        self.refuse_other_writers()
+    }
+
+    /// Servers and commands on the source. They call themselves so, unless their URL says otherwise; then
+    /// the locks still keep them from writing.
+    fn refuse_other_writers(&mut self) -> std::result::Result<(), OpenError> {
+        let others = self.on(|conn| {
+            let others = "SELECT CAST(COUNT(*) AS BIGINT) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                 AND (application_name = 'scim-server' OR pid IN \
+                 (SELECT w.pid FROM pg_locks w WHERE NOT w.granted AND w.locktype = 'relation'))";
+            Statement::default().per_backend("SELECT CAST(0 AS BIGINT)", others).count(conn)
+        })?;
+        match others {
+            0 => Ok(()),
+            n => Err(OpenError::new(format!(
+                "{} is in use: {n} connections of servers or commands are on it. What they write would be \
+                 missing in the copy: stop all instances, then run the same command again",
+                self.target
+            ))),
+        }
     }
 
     fn setting(&mut self, name: &str) -> std::result::Result<Option<String>, OpenError> {
@@ -198,14 +258,26 @@ impl Side {
     }
 
     /// Where a copy of that source goes on, if the target has a part of it.
-    fn begin_or_go_on(&mut self, source: &str) -> std::result::Result<Option<Mark>, OpenError> {
+    fn begin_or_go_on(
+        &mut self,
+        source: &str,
+        place: &str,
+    ) -> std::result::Result<Option<Mark>, OpenError> {
         if let Some(text) = self.setting(MARK)? {
             let mark: Option<Mark> = serde_json::from_str(&text).ok();
             return match mark {
-                Some(mark) if mark.source == source => Ok(Some(mark)),
-                _ => Err(OpenError::new(format!(
-                    "{} has a part of another database; empty it first",
-                    self.target
+                Some(mark) if mark.source == source && mark.place == place => Ok(Some(mark)),
+                Some(mark) => Err(OpenError::new(format!(
+                    "{} has a part of another database: the copy that was begun is of {}. Finish that one, \
+                     with the same URL; or else: {}",
+                    self.target,
+                    mark.place,
+                    self.target.how_to_empty()
+                ))),
+                None => Err(OpenError::new(format!(
+                    "{} has a part of another database. {}",
+                    self.target,
+                    self.target.how_to_empty()
                 ))),
             };
         }
@@ -228,37 +300,55 @@ impl Side {
         Ok(u64::try_from(total).unwrap_or_default())
     }
 
-    /// PostgreSQL's indexes take no long keys.
-    fn refuse_long_keys(
-        &self,
-        table: &Table,
-        rows: &[Vec<Value>],
-    ) -> std::result::Result<(), OpenError> {
-        let Some(longest) = self.target.longest_key() else { return Ok(()) };
-        let Some(place) = table.columns.iter().position(|(name, _)| *name == "key") else {
-            return Ok(());
-        };
-        let long = |row: &&Vec<Value>| {
-            row.get(place).and_then(Value::as_str).is_some_and(|key| key.len() > longest)
-        };
-        match rows.iter().find(long) {
-            None => Ok(()),
-            Some(row) => {
-                let text = |name: &str| {
-                    let place = table.columns.iter().position(|(column, _)| *column == name);
-                    let value = place.and_then(|place| row.get(place)).and_then(Value::as_str);
-                    value.unwrap_or_default().to_owned()
-                };
-                let id = if table.name == "group_names" { text("group_id") } else { text("id") };
-                Err(OpenError::new(format!(
-                    "In the organization {} the resource {id} has a value of more than {longest} bytes that \
-                     it can be searched by ({} {}), which PostgreSQL can't index; shorten it first",
-                    text("org"),
-                    table.name,
-                    text("attr"),
-                )))
+    /// PostgreSQL's indexes take no long keys: says so before anything is written, for the first of them.
+    fn refuse_long_keys(&mut self, target: &Target) -> std::result::Result<(), OpenError> {
+        let Some(longest) = target.longest_key() else { return Ok(()) };
+        let (mut all, mut first) = (0, Vec::new());
+        for table in TABLES {
+            let has = |name: &str| table.columns.iter().any(|(column, _)| *column == name);
+            // Keys of idempotency are short.
+            if !has("key") || !has("org") && !has("id") {
+                continue;
             }
+            let attribute = match table.name {
+                "group_names" => "'displayName'",
+                _ if has("attr") => "attr",
+                _ => "'name'",
+            };
+            let rows = self.on(|conn| {
+                let id = if has("group_id") { "group_id" } else { "id" };
+                statement("SELECT ")
+                    .sql(if has("org") { "org, " } else { "'', " })
+                    .sql(id)
+                    .sql(", ")
+                    .sql(attribute)
+                    .sql(" FROM ")
+                    .sql(table.name)
+                    .per_backend(
+                        " WHERE length(CAST(key AS BLOB)) > ",
+                        " WHERE octet_length(key) > ",
+                    )
+                    .integer(i64::try_from(longest).unwrap_or(i64::MAX))
+                    .sql(" ORDER BY 1, 2, 3")
+                    .rows::<(Text, Text, Text), (String, String, String)>(conn)
+            })?;
+            all += rows.len();
+            first.extend(rows.into_iter().take(LONG_KEYS));
         }
+        if all == 0 {
+            return Ok(());
+        }
+        first.truncate(LONG_KEYS);
+        let told: Vec<String> = first
+            .iter()
+            .map(|(org, id, attribute)| format!("{attribute} of {id} in the organization {org}"))
+            .collect();
+        let more = if all > told.len() { " …" } else { "" };
+        Err(OpenError::new(format!(
+            "{all} values are longer than {longest} bytes, which PostgreSQL can't index: {}{more}. Shorten \
+             them first; nothing was copied",
+            told.join(", "),
+        )))
     }
 
     /// Writes a page and how far that is, both or neither.

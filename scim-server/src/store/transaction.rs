@@ -44,6 +44,16 @@ pub(super) const LIST: usize = 500;
 /// Events written in one statement.
 const TOLD: usize = 16;
 
+/// On PostgreSQL instances have clocks of their own, and the log has to be in the order of commits: what
+/// comes after an event that an instance with a faster clock has told is told of a later time, all of it by
+/// the same.
+const LATER_EVENTS: &str = "SELECT e.org, CASE WHEN s.by = 0 THEN e.id ELSE \
+     substr(lpad(to_hex(s.by + CAST(CAST('x0000' || substr(e.id, 1, 8) || substr(e.id, 10, 4) AS bit(64)) \
+     AS bigint)), 12, '0'), 1, 8) || '-' || \
+     substr(lpad(to_hex(s.by + CAST(CAST('x0000' || substr(e.id, 1, 8) || substr(e.id, 10, 4) AS bit(64)) \
+     AS bigint)), 12, '0'), 9, 4) || substr(e.id, 14) END, \
+     GREATEST(e.at + s.by, s.at), e.name, e.actor, e.request_id, e.target, e.detail FROM ";
+
 /// Keys inserted in one statement; their statements are kept prepared, one for each number.
 const KEYS: usize = 16;
 
@@ -57,6 +67,8 @@ pub struct DieselTransaction<'a> {
     pub(super) hold: Hold<'a>,
     /// Events to be written before the commit, each in its organization.
     told: Vec<(Tenant, Event)>,
+    /// The first event told here: ids of later ones are higher.
+    first_told: Option<Id>,
     /// The database ended the transaction: nothing more may be done in it.
     ended: bool,
     /// Organizations that were looked at, as they are now.
@@ -105,6 +117,12 @@ impl Row {
     }
 }
 
+/// The time in an id of the kind that rises with time, in milliseconds.
+fn milliseconds(id: &Id) -> Option<i64> {
+    let uuid = uuid::Uuid::parse_str(id.as_str()).ok().filter(|id| id.get_version_num() == 7)?;
+    i64::try_from(uuid.as_u128() >> 80).ok()
+}
+
 fn id_of(text: &str) -> Result<Id> {
     Id::parse(text).ok_or_else(|| Error::internal("a stored id that is none"))
 }
@@ -126,6 +144,7 @@ impl<'a> DieselTransaction<'a> {
             tenant: tenant.clone(),
             hold,
             told: Vec::new(),
+            first_told: None,
             ended: false,
             known: Vec::new(),
             attempt: None,
@@ -341,7 +360,13 @@ impl<'a> DieselTransaction<'a> {
         // A failure is the whole transaction's: SQLite need not keep copies of the pages to undo it.
         let mut sql = Statement::default()
             .per_backend("INSERT OR FAIL INTO", "INSERT INTO")
-            .sql(" events (org, id, at, name, actor, request_id, target, detail) VALUES ");
+            .sql(" events (org, id, at, name, actor, request_id, target, detail) ");
+        let first = self.first_told.clone().filter(|_| self.link.is_far());
+        let first = first.and_then(|id| milliseconds(&id).map(|time| (id, time)));
+        sql = match first {
+            None => sql.sql("VALUES "),
+            Some(_) => sql.sql(LATER_EVENTS).sql("(VALUES "),
+        };
         for (i, (org, event)) in told.iter().enumerate() {
             sql = sql
                 .sql(if i > 0 { ", (" } else { "(" })
@@ -362,7 +387,30 @@ impl<'a> DieselTransaction<'a> {
                 .text(&event.detail.to_string())
                 .sql(")");
         }
-        let sql = sql.named_by::<name::InsertEvents>(told.len());
+        sql = match first {
+            None => sql.named_by::<name::InsertEvents>(told.len()),
+            Some((id, time)) => {
+                let organizations: BTreeSet<&str> =
+                    told.iter().map(|(org, _)| org.as_str()).collect();
+                sql
+                .sql(
+                    ") AS e (org, id, at, name, actor, request_id, target, detail), \
+                     (SELECT CASE WHEN l.id >= ",
+                )
+                .text(id.as_str())
+                .sql(
+                    " AND l.id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-7' THEN 1 + \
+                     CAST(CAST('x0000' || substr(l.id, 1, 8) || substr(l.id, 10, 4) AS bit(64)) AS bigint) - ",
+                )
+                .integer(time)
+                .sql(" ELSE 0 END AS by, l.at FROM (SELECT MAX(p.id) AS id, MAX(p.at) AS at FROM unnest(")
+                .list(organizations)
+                .sql(
+                    ") AS o (org) CROSS JOIN LATERAL (SELECT id, at FROM events WHERE events.org = o.org \
+                     ORDER BY id DESC LIMIT 1) p) l) s",
+                )
+            }
+        };
         let first = told.first().map(|(_, event)| event.id.clone());
         self.write_later(EVENTS, first.as_ref().map(Id::as_str).unwrap_or_default(), sql)
     }
@@ -886,6 +934,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {
+        self.first_told.get_or_insert_with(|| event.id.clone());
         self.told.push((self.tenant.clone(), event.clone()));
         Ok(())
     }

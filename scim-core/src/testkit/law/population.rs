@@ -14,6 +14,7 @@ use crate::resource::{Id, Resource, Version};
 use crate::schema::{self, ResourceType};
 use crate::store::Member;
 use crate::testkit::fixture::{DAWN, EXTRA, at, build, group_type, id, member, user_type};
+use crate::text::is_invisible;
 
 /// What a store is filled with.
 #[derive(Debug, Clone)]
@@ -82,7 +83,10 @@ impl Draft {
     fn build(self, kind: &Arc<ResourceType>, sort: char, number: usize) -> Resource {
         let mut document = self.document;
         let naming = if sort == 'u' { "userName" } else { "displayName" };
-        document.insert(naming.into(), format!("{}~{number}", self.label).into());
+        // The name of a user hides nothing.
+        let hidden = |c: char| sort == 'u' && is_invisible(c);
+        let label: String = self.label.chars().filter(|c| !hidden(*c)).collect();
+        document.insert(naming.into(), format!("{label}~{number}").into());
         let id = id(&format!("{}{sort}{number}", self.prefix));
         let times = (at(DAWN + self.times.0), at(DAWN + self.times.1));
         build(kind, id, Version(self.version), times, Value::Object(document))

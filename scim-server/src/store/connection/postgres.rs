@@ -8,7 +8,9 @@ use diesel::sql_types::Text;
 use diesel::{Connection as _, PgConnection};
 use scim_core::Result;
 
-use super::{Conn, Role, without_password};
+use super::postgres_url::PostgresUrl;
+use super::{Conn, Role};
+use crate::store::error::OpenError;
 use crate::store::statement::statement;
 use crate::store::{Options, TimeLimits};
 
@@ -18,13 +20,13 @@ const OLDEST: i64 = 14;
 /// A database and how long it may take.
 #[derive(Clone)]
 pub(in crate::store) struct Place {
-    url: String,
+    url: PostgresUrl,
     limits: TimeLimits,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&without_password(&self.url))
+        f.write_str(self.url.shown())
     }
 }
 
@@ -35,19 +37,37 @@ impl fmt::Debug for Place {
 }
 
 impl Place {
-    pub(super) fn new(options: &Options) -> Self {
-        Self { url: options.url.clone(), limits: options.limits }
+    pub(super) fn new(options: &Options) -> std::result::Result<Self, OpenError> {
+        let url = PostgresUrl::parse(&options.url)
+            .map_err(|why| OpenError::new(format!("The database URL is not understood: {why}")))?;
+        let limits = options.limits;
+        // libpq takes whole seconds, and one as two.
+        let connect = limits.connect.as_secs().max(2).to_string();
+        let mut url = url.or("connect_timeout", &connect).or("application_name", "scim-server");
+        // A machine or a network that is gone is noticed in a quarter of a minute; the system's own defaults
+        // are hours while an answer is awaited, and a quarter of an hour after something was sent.
+        for (name, value) in [
+            ("keepalives_idle", "5"),
+            ("keepalives_interval", "3"),
+            ("keepalives_count", "3"),
+            ("tcp_user_timeout", "15000"),
+        ] {
+            url = url.or(name, value);
+        }
+        Ok(Self { url, limits })
     }
 
     /// Opens and prepares a connection, or says why it can't.
     pub(super) fn open(&self, role: Role) -> std::result::Result<PgConnection, String> {
-        let mut conn = PgConnection::establish(&self.with_connect_timeout())
+        // Else OpenSSL cleans up when the program ends, under threads that are still connecting.
+        openssl_sys::init();
+        let mut conn = PgConnection::establish(&self.url.for_libpq())
             .map_err(|error| one_line(&error.to_string()))?;
         let milliseconds = |limit: Duration| limit.as_millis();
         let TimeLimits { statement, lock, idle, .. } = self.limits;
         // What writes look for, they look for by whole keys: any plan for that is as good as the first.
         let (access, plans) = match role {
-            Role::Writer => ("off", "force_generic_plan"),
+            Role::Writer | Role::Alone => ("off", "force_generic_plan"),
             Role::Reader => ("on", "auto"),
         };
         // Statements are planned once. What is planned while a table is small would read all of it then, and go
@@ -63,21 +83,6 @@ impl Place {
         );
         conn.batch_execute(&prepare).map_err(|error| one_line(&error.to_string()))?;
         Ok(conn)
-    }
-
-    /// The URL as libpq gets it. A limit that it sets itself stays.
-    fn with_connect_timeout(&self) -> String {
-        let mut url = self.url.clone();
-        let mut set = |name: &str, value: &str| {
-            if !url.contains(&format!("{name}=")) {
-                url.push(if url.contains('?') { '&' } else { '?' });
-                url.push_str(&format!("{name}={value}"));
-            }
-        };
-        // libpq takes whole seconds, and one as two.
-        set("connect_timeout", &self.limits.connect.as_secs().max(2).to_string());
-        set("application_name", "scim-server");
-        url
     }
 }
 
@@ -127,22 +132,4 @@ pub(super) fn facts(conn: &mut Conn) -> Result<std::result::Result<String, Strin
     }
     let version = show("SELECT current_setting('server_version')")?;
     Ok(Ok(format!("PostgreSQL {version}, fsync {fsync}, synchronous_commit {commit}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_url_says_counts() {
-        let place = |url: &str| Place::new(&Options::new(url)).with_connect_timeout();
-        assert_eq!(
-            place("postgres://h/d"),
-            "postgres://h/d?connect_timeout=5&application_name=scim-server"
-        );
-        assert_eq!(
-            place("postgres://h/d?connect_timeout=9&sslmode=verify-full"),
-            "postgres://h/d?connect_timeout=9&sslmode=verify-full&application_name=scim-server"
-        );
-    }
 }

@@ -63,6 +63,14 @@ impl Place {
                  PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
                  PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
             }
+            // In this mode the file is locked as long as the connection lives; it can't be while another has
+            // it open. Said before anything is read.
+            Role::Alone => {
+                "PRAGMA locking_mode=EXCLUSIVE; PRAGMA busy_timeout=0; PRAGMA journal_mode=WAL; \
+                 PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; \
+                 PRAGMA case_sensitive_like=ON; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; \
+                 BEGIN IMMEDIATE; COMMIT"
+            }
             Role::Reader => {
                 "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
                  PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
@@ -74,7 +82,12 @@ impl Place {
         while let Err(error) = conn.batch_execute(prepare) {
             tries += 1;
             if tries >= OPENING_TRIES || !is_passing(&error) {
-                return Err(format!("{error}; {}", hint()));
+                return Err(match role {
+                    Role::Alone if is_passing(&error) => {
+                        "another program has it open; stop all servers that use it".to_owned()
+                    }
+                    _ => format!("{error}; {}", hint()),
+                });
             }
             std::thread::sleep(OPENING_PAUSE);
         }
