@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::family::Operation;
+use crate::Operation;
 use crate::{Answer, Person};
 
 /// The document that the server gives.

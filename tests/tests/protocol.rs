@@ -474,7 +474,7 @@ fn users_are_found_by_their_groups_however_many_there_are() {
         ("groups.display eq \"outer\" or title eq \"title 2399\"", 5, "u0000"),
         ("userName sw \"u000\" and not (groups.display eq \"Outer\")", 6, "u0004"),
     ] {
-        let sorted = format!("{}&sortBy=userName", scim_tests::encode(filter));
+        let sorted = format!("{}&sortBy=userName", encode(filter));
         let answer = client.get(&format!("/Users?filter={sorted}&count=1")).is(200).json();
         assert_eq!(
             (answer["totalResults"].as_u64(), found(filter).0),

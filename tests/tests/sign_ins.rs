@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 /// The effects of a dry run, which the real run has to repeat.
 #[track_caller]
-fn plan_and_do(person: &Person, method: &str, path: &str, body: Value) -> Value {
-    let send = |path: &str| -> Answer { person.send(method, path, &[], Some(&body)) };
+fn plan_and_do(person: &Person, method: &str, path: &str, body: &Value) -> Value {
+    let send = |path: &str| -> Answer { person.send(method, path, &[], Some(body)) };
     let planned = send(&format!("{path}?dry_run=true")).is(200).json();
     assert_eq!(planned["dry_run"], true, "{planned}");
     let again = send(&format!("{path}?dry_run=true")).is(200).json();
@@ -63,7 +63,7 @@ fn named(effects: &Value) -> Vec<String> {
     named
 }
 
-fn sso(more: Value) -> Value {
+fn sso(more: &Value) -> Value {
     let mut body = oidc();
     for (key, value) in more.as_object().unwrap() {
         body[key] = value.clone();
@@ -83,7 +83,7 @@ fn settings_of_an_admin_organization_tell_of_both_sides_and_name_only_its_own() 
     let hanna = f.somebody(&f.hq, "hanna@elsewhere.org", "owner");
     let path = format!("/organizations/{}/sso", f.hq);
 
-    let effects = plan_and_do(&hanna, "PUT", &path, sso(json!({})));
+    let effects = plan_and_do(&hanna, "PUT", &path, &sso(&json!({})));
     let mut expected =
         vec![count(&f.hq, 1, "password", "sso"), count(&f.shop, 1, "password", "sso")];
     expected.sort();
@@ -91,7 +91,7 @@ fn settings_of_an_admin_organization_tell_of_both_sides_and_name_only_its_own() 
     assert_eq!(named(&effects), ["ann@example.com sso"]);
 
     // Required: the guest is shut out, the owner of the linked organization isn't.
-    let effects = plan_and_do(&hanna, "PUT", &path, sso(json!({"required": true})));
+    let effects = plan_and_do(&hanna, "PUT", &path, &sso(&json!({"required": true})));
     let mut expected = vec![
         count(&f.hq, 1, "sso", "sso_required"),
         count(&f.shop, 1, "sso", "sso_required"),
@@ -103,10 +103,10 @@ fn settings_of_an_admin_organization_tell_of_both_sides_and_name_only_its_own() 
     assert!(!effects.to_string().contains("guest.org"), "{effects}");
     // Whoever may see both sides is told of both.
     let dry = format!("{path}?dry_run=true");
-    let effects = f.operator.put(&dry, sso(json!({"enabled": false}))).is(200).json();
+    let effects = f.operator.put(&dry, sso(&json!({"enabled": false}))).is(200).json();
     assert!(named(&effects["effects"]).contains(&"gus@guest.org password".to_owned()), "{effects}");
     // Nothing else than before: nobody is concerned.
-    let effects = plan_and_do(&hanna, "PUT", &path, sso(json!({"required": true})));
+    let effects = plan_and_do(&hanna, "PUT", &path, &sso(&json!({"required": true})));
     assert_eq!((counts(&effects), named(&effects)), (vec![], vec![]));
 }
 
@@ -114,7 +114,7 @@ fn settings_of_an_admin_organization_tell_of_both_sides_and_name_only_its_own() 
 fn linking_and_unlinking_tell_how_members_get_in_from_then_on() {
     let f = Family::start();
     f.user("ann@example.com");
-    let required = sso(json!({"required": true}));
+    let required = sso(&json!({"required": true}));
     f.operator.put(&format!("/organizations/{}/sso", f.hq), required).is(200);
     let solo = f.operator.organization("Solo", json!({}));
     let olga = f.somebody(&solo, "olga@solo.example", "owner");
@@ -123,7 +123,7 @@ fn linking_and_unlinking_tell_how_members_get_in_from_then_on() {
     }
     let at = |part: &str| format!("/organizations/{solo}/{part}");
     let code = f.operator.code(&f.hq);
-    let effects = plan_and_do(&olga, "POST", &at("link"), json!({"code": code}));
+    let effects = plan_and_do(&olga, "POST", &at("link"), &json!({"code": code}));
     let mut expected = vec![
         // HQ takes her address, member of HQ that she is.
         count(&solo, 1, "sso", "sso_required"),
@@ -133,7 +133,7 @@ fn linking_and_unlinking_tell_how_members_get_in_from_then_on() {
     assert_eq!(counts(&effects), expected);
     assert_eq!(named(&effects), ["ann@example.com sso_required", "gus@guest.org refused"]);
 
-    let effects = plan_and_do(&olga, "POST", &at("unlink"), json!({"members": "remove"}));
+    let effects = plan_and_do(&olga, "POST", &at("unlink"), &json!({"members": "remove"}));
     let mut expected =
         vec![count(&solo, 1, "sso_required", "sso"), count(&solo, 1, "refused", "password")];
     expected.sort();
@@ -146,7 +146,7 @@ fn a_claim_tells_when_it_comes_to_count() {
     let solo = f.operator.organization("Solo", json!({}));
     let olga = f.somebody(&solo, "olga@solo.example", "owner");
     f.operator.add(&solo, "sam@solo.example", "member");
-    f.operator.put(&format!("/organizations/{solo}/sso"), sso(json!({"required": true}))).is(200);
+    f.operator.put(&format!("/organizations/{solo}/sso"), sso(&json!({"required": true}))).is(200);
     let domains = format!("/organizations/{solo}/domains");
     let body = json!({"domain": "solo.example"});
     let dry = olga.post(&format!("{domains}?dry_run=true"), body.clone()).is(200).json();
@@ -155,7 +155,7 @@ fn a_claim_tells_when_it_comes_to_count() {
     let (id, record) = (claim["id"].as_str().unwrap(), claim["record_value"].as_str().unwrap());
     f.dns.set("solo.example", Say::txt(record));
     let verify = format!("{domains}/{id}:verify");
-    let effects = plan_and_do(&olga, "POST", &verify, Value::Null);
+    let effects = plan_and_do(&olga, "POST", &verify, &Value::Null);
     let mut expected = vec![
         count(&solo, 1, "password", "sso_required"),
         count(&solo, 1, "refused", "sso_required"),
@@ -163,7 +163,7 @@ fn a_claim_tells_when_it_comes_to_count() {
     expected.sort();
     assert_eq!(counts(&effects), expected);
     assert_eq!(olga.list(&domains)[0]["state"], "verified");
-    let effects = plan_and_do(&olga, "DELETE", &format!("{domains}/{id}"), Value::Null);
+    let effects = plan_and_do(&olga, "DELETE", &format!("{domains}/{id}"), &Value::Null);
     assert_eq!(counts(&effects).len(), 2);
 }
 

@@ -5,6 +5,7 @@ use scim_core::Result;
 use super::connection::Conn;
 #[cfg(feature = "postgres")]
 use super::pooled::Reading;
+#[cfg(feature = "postgres")]
 use super::statement::Statement;
 use super::transaction::DieselTransaction;
 

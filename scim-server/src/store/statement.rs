@@ -18,7 +18,9 @@ use diesel::sqlite::Sqlite;
 #[cfg(feature = "postgres")]
 use diesel::{PgConnection, pg::Pg};
 use diesel::{QueryResult, SqliteConnection};
-use scim_core::{Error, Result};
+#[cfg(feature = "postgres")]
+use scim_core::Error;
+use scim_core::Result;
 
 use super::connection::Conn;
 use super::error::of;
