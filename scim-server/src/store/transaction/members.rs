@@ -1,0 +1,117 @@
+//! The members of a group as rows.
+
+use diesel::sql_types::Text;
+use scim_core::Result;
+use scim_core::resource::Id;
+use scim_core::store::Member;
+
+use super::DieselTransaction;
+use super::rows::id_of;
+use crate::store::later::MEMBERSHIPS;
+use crate::store::statement::{Statement, statement};
+
+impl DieselTransaction<'_> {
+    pub(super) fn adding(&self, group: &Id, member: &Member) -> Statement {
+        statement("INSERT INTO members (org, group_id, member_id, kind, display) VALUES (")
+            .text(self.tenant.as_str())
+            .sql(", ")
+            .text(group.as_str())
+            .sql(", ")
+            .text(member.id.as_str())
+            .sql(", ")
+            .text(&member.kind)
+            .sql(", ")
+            .optional_text(member.display.as_deref())
+            .sql(") ON CONFLICT DO NOTHING")
+    }
+
+    /// Adds members in one statement.
+    pub(super) fn add_all(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        // An array of texts has no NULL: what is shown is marked.
+        let shown: Vec<String> = members
+            .iter()
+            .map(|m| m.display.as_ref().map_or_else(String::new, |d| format!("+{d}")))
+            .collect();
+        let sql = statement(
+            "INSERT INTO members (org, group_id, member_id, kind, display) SELECT ",
+        )
+        .text(self.tenant.as_str())
+        .sql(", ")
+        .text(group.as_str())
+        .sql(", m.id, m.kind, CASE WHEN m.shown <> '' THEN substr(m.shown, 2) END FROM unnest(")
+        .list(members.iter().map(|member| member.id.as_str()))
+        .sql(", ")
+        .list(members.iter().map(|member| member.kind.as_str()))
+        .sql(", ")
+        .list(shown.iter().map(String::as_str))
+        .sql(") AS m (id, kind, shown) ON CONFLICT DO NOTHING RETURNING member_id");
+        let added: Vec<String> = sql.rows::<Text, _>(self.conn()?)?;
+        added.iter().map(|id| id_of(id)).collect()
+    }
+
+    /// Removes members in one statement.
+    pub(super) fn remove_all(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        let sql = statement("DELETE FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id ")
+            .among(members.iter().map(Id::as_str))
+            .sql(" RETURNING member_id");
+        let gone: Vec<String> = sql.rows::<Text, _>(self.conn()?)?;
+        gone.iter().map(|id| id_of(id)).collect()
+    }
+
+    pub(super) fn removing(&self, group: &Id, member: &Id) -> Statement {
+        statement("DELETE FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id = ")
+            .text(member.as_str())
+    }
+
+    /// From a group's members, in the order of their ids.
+    pub(super) fn of_members(&self, sql: Statement, group: &Id, after: Option<&Id>) -> Statement {
+        sql.sql(" FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND member_id > ")
+            .text(after.map(Id::as_str).unwrap_or_default())
+            .sql(" ORDER BY member_id")
+    }
+
+    /// The groups that a group lists as members.
+    pub(in crate::store) fn member_groups(&mut self, group: &Id) -> Result<Vec<Id>> {
+        // 'Group' is spelled out for the sake of the index that has only those.
+        let rows: Vec<String> = statement("SELECT member_id FROM members WHERE org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND group_id = ")
+            .text(group.as_str())
+            .sql(" AND kind = 'Group' ORDER BY member_id")
+            .rows::<Text, _>(self.conn_to_read(&MEMBERSHIPS)?)?;
+        rows.iter().map(|id| id_of(id)).collect()
+    }
+
+    /// Removes all that the organization's directory holds, and its tokens.
+    pub(in crate::store) fn clear_directory(&mut self) -> Result<()> {
+        const CLEAR: [&str; 5] = [
+            "DELETE FROM resources WHERE org = ",
+            "DELETE FROM resource_counts WHERE org = ",
+            "DELETE FROM unique_keys WHERE org = ",
+            "DELETE FROM attribute_keys WHERE org = ",
+            "DELETE FROM tokens WHERE org = ",
+        ];
+        for sql in CLEAR {
+            statement(sql).text(self.tenant.as_str()).execute(self.conn()?)?;
+        }
+        Ok(())
+    }
+
+    /// The name of the type whose members are rows.
+    pub(in crate::store) fn group_kind(&self) -> String {
+        let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
+        kind.map(|kind| kind.name.clone()).unwrap_or_default()
+    }
+}
