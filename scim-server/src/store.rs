@@ -331,7 +331,7 @@ impl Heart {
 fn setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
     let rows: Vec<String> = statement::statement("SELECT value FROM settings WHERE name = ")
         .text(name)
-        .rows::<diesel::sql_types::Text, _>(conn)?;
+        .rows_of::<statement::name::Setting, diesel::sql_types::Text, _>(conn)?;
     Ok(rows.into_iter().next())
 }
 

@@ -93,7 +93,7 @@ pub(super) mod name {
 
     names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
     names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
-    names!(AccountByKey, Grants, Changes);
+    names!(AccountByKey, Grants, Changes, Setting);
 }
 
 impl Statement {
