@@ -233,7 +233,7 @@ impl Api {
             if endpoint.moves {
                 let movements = call.movements.clone();
                 let effects = effects::of(&mut call)?;
-                let plan = plan::token(&call, &movements, &effects)?;
+                let plan = plan::token(&call, &movements, &effects, reply.state())?;
                 plan::check(&call, &plan)?;
                 reply.add_effects(
                     effects,

@@ -104,6 +104,8 @@ fn until_it_is_approved_nothing_changes_and_then_all_at_once() {
     let again = s.dora.post(&s.at_depot("/link"), json!({"code": code})).is(200).json();
     assert_eq!(again["link_request"], here);
     assert_unchanged("asking again", &before, &f.operator.everything());
+    let otherwise = json!({"code": code, "scim_name": "Other"});
+    s.dora.post(&s.at_depot("/link"), otherwise).problem(409, "link_awaiting_approval");
     let other = json!({"code": s.hanna.code(&f.hq)});
     s.dora.post(&s.at_depot("/link"), other).problem(409, "link_awaiting_approval");
     let solo = f.operator.organization("Solo", json!({}));
@@ -185,10 +187,11 @@ fn refused_or_taken_back_it_is_over_and_so_is_the_code() {
 fn all_is_checked_again_when_it_is_approved() {
     let s = Scene::set();
     let f = &s.f;
-    let (_, id) = s.ask(Some("Sales"));
+    let (_, id) = s.ask(Some("Stock"));
     let approve = s.answer(&id, "approve");
+    // The name was not taken by asking: Shop gets it.
+    f.name(&f.shop, "Stock");
     let before = f.operator.everything();
-    // The name was not taken by asking: Shop has it.
     s.hanna.post(&approve, Value::Null).problem(409, "scim_name_taken");
     assert_unchanged("a name that is taken", &before, &f.operator.everything());
     let clear = json!({"scim_name": null});
@@ -313,4 +316,30 @@ fn the_command_line_asks_and_answers() {
     assert_eq!(shown["organization_name"], "Depot 2");
     let done = server.command(&["link-request", "approve", "--org", &s.f.hq, &id, "-o", "json"]);
     assert_eq!(done["id"], s.depot.as_str());
+}
+
+#[test]
+fn a_name_that_is_taken_costs_no_code_and_a_plan_is_of_what_becomes_of_the_link() {
+    let s = Scene::set();
+    let code = s.hanna.code(&s.f.hq);
+    let link = s.at_depot("/link");
+    let taken = json!({"code": code, "scim_name": "sales"});
+    s.dora.post(&link, taken).problem(409, "scim_name_taken");
+    let body = json!({"code": code, "scim_name": "Stock"});
+    let dry = s.dora.post(&format!("{link}?dry_run=true"), body.clone()).is(200).json();
+    assert_eq!(dry["state"], "awaiting_approval", "{dry}");
+    let approval = |on: bool| {
+        let path = s.at_hq("");
+        s.f.operator.patch(&path, json!({"require_approval": on})).is(200);
+    };
+    // Nobody is linked by a plan to ask, nor asks by a plan to be linked.
+    approval(false);
+    let plan = |dry: &Value| format!("{link}?plan={}", dry["plan"].as_str().unwrap());
+    s.dora.post(&plan(&dry), body.clone()).problem(412, "plan_changed");
+    let straight = s.dora.post(&format!("{link}?dry_run=true"), body.clone()).is(200).json();
+    assert_eq!(straight["state"], "linked", "{straight}");
+    approval(true);
+    s.dora.post(&plan(&straight), body.clone()).problem(412, "plan_changed");
+    let asked = s.dora.post(&plan(&dry), body).is(200).json();
+    assert_eq!(asked["state"], "awaiting_approval");
 }

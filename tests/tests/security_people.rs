@@ -152,6 +152,35 @@ fn s07_an_address_changes_within_verified_domains_and_ends_all_sessions() {
 }
 
 #[test]
+fn s07_a_directory_that_lost_a_domain_changes_no_address_of_it() {
+    let f = Family::start();
+    let (mallory, _) = f.operator.newcomer(&f.server, "mallory@evil.example");
+    let evil = mallory.post("/organizations", json!({"name": "Evil"})).is(201).id();
+    let lost = f.operator.verified(&f.dns, &evil, "once.example");
+    f.operator.verified(&f.dns, &evil, "evil.example");
+    let victim = f.somebody(&f.shop, "victim@once.example", "owner");
+    let scim = f.operator.provisioner(&f.server, &evil);
+    let user = scim.post("/Users", &scim_user("victim@once.example")).is(201).id();
+    let account = f.operator.account(&evil, "victim@once.example");
+    assert_eq!(f.operator.account(&f.shop, "victim@once.example"), account);
+    f.operator.delete(&format!("/organizations/{evil}/domains/{lost}")).is(200);
+    for owned in [false, true] {
+        if owned {
+            f.operator.verified(&f.dns, &f.hq, "once.example");
+        }
+        let before = f.operator.everything();
+        let path = format!("/Users/{user}");
+        scim.patch(&path, emails("victim@evil.example")).refuses(400, "invalidValue");
+        scim.put(&path, &scim_user("victim@evil.example")).refuses(400, "invalidValue");
+        assert_unchanged("a lost domain", &before, &f.operator.everything());
+    }
+    assert_eq!(victim.get("/accounts/me").is(200).json()["email"], "victim@once.example");
+    // What isn't the account's is the directory's nevertheless.
+    let title = json!([{"op": "replace", "path": "title", "value": "Boss"}]);
+    scim.patch(&format!("/Users/{user}"), title).is(200);
+}
+
+#[test]
 fn s10_no_group_and_no_attribute_gives_a_role() {
     let f = Family::start();
     let ann = f.user("ann@example.com");

@@ -75,7 +75,9 @@ pub fn redeem<R: Records>(
     if let Some(waiting) = tx.link_request(org)? {
         if !waiting.is_live(cause.now) {
             end(tx, &waiting, "link_request.expired", cause)?;
-        } else if code.as_ref().is_some_and(|code| code.id == waiting.code) {
+        } else if code.as_ref().is_some_and(|code| code.id == waiting.code)
+            && (scim_name.is_none() || scim_name == waiting.scim_name)
+        {
             // Asked again: the same request, no second event.
             return Ok(Redeemed::Awaiting(waiting));
         } else {
@@ -97,6 +99,9 @@ pub fn redeem<R: Records>(
     organization.require_linkable()?;
     let code = linking::redeemable(tx, organization, digest, cause)?;
     admin.require_enterprise()?;
+    if let Some(name) = &scim_name {
+        linking::require_free_name(tx, &admin.id, name)?;
+    }
     let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
     tx.put_code(&LinkingCode { state, ..code.clone() })?;
     let request = LinkRequest {
@@ -126,12 +131,7 @@ pub fn approve<R: Records>(
     id: &Id,
     cause: &Cause<'_>,
 ) -> Result<(Organization, Vec<Movement>)> {
-    let request = waiting(tx, admin, id)?;
-    if !request.is_live(cause.now) {
-        return Err(Refusal::LinkRequestExpired.because(
-            "The request has expired; the organization has to ask again, with a new code",
-        ));
-    }
+    let request = live(tx, admin, id, cause.now)?;
     let organization = linking::organization(tx, &request.org)?;
     organization.require_linkable()?;
     admin.require_enterprise()?;
@@ -143,14 +143,14 @@ pub fn approve<R: Records>(
 /// Refuses a request: it is over, and so is its code.
 ///
 /// # Errors
-/// [`crate::Kind::NotFound`]
+/// [`crate::Kind::NotFound`]; [`Refusal::LinkRequestExpired`]
 pub fn refuse<R: Records>(
     tx: &mut R,
     admin: &Organization,
     id: &Id,
     cause: &Cause<'_>,
 ) -> Result<()> {
-    let request = waiting(tx, admin, id)?;
+    let request = live(tx, admin, id, cause.now)?;
     end(tx, &request, "link_request.refused", cause)
 }
 
@@ -216,6 +216,21 @@ pub fn waiting<R: Records>(tx: &mut R, admin: &Organization, id: &Id) -> Result<
     admin.require_admin()?;
     let found = tx.link_requests(&admin.id)?.into_iter().find(|request| request.id == *id);
     found.ok_or_else(none)
+}
+
+/// What may still be answered.
+fn live<R: Records>(
+    tx: &mut R,
+    admin: &Organization,
+    id: &Id,
+    now: Timestamp,
+) -> Result<LinkRequest> {
+    let request = waiting(tx, admin, id)?;
+    if request.is_live(now) {
+        return Ok(request);
+    }
+    Err(Refusal::LinkRequestExpired
+        .because("The request has expired; the organization has to ask again, with a new code"))
 }
 
 fn none() -> Error {

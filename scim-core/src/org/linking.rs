@@ -330,7 +330,11 @@ pub(super) fn join<R: Records>(
 /// # Errors
 /// [`Refusal::ScimNameTaken`], which doesn't say by whom: the linked organizations of an Admin Organization
 /// know nothing of each other.
-fn require_free_name<R: Records>(tx: &mut R, admin: &Tenant, name: &ScimName) -> Result<()> {
+pub(super) fn require_free_name<R: Records>(
+    tx: &mut R,
+    admin: &Tenant,
+    name: &ScimName,
+) -> Result<()> {
     match tx.linked_by_name(admin, name.key())? {
         None => Ok(()),
         Some(_) => Err(Refusal::ScimNameTaken.because(format!(

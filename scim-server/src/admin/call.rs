@@ -308,6 +308,11 @@ impl Reply {
         Self { secret: Some(secret), ..self }
     }
 
+    /// The state of what it shows, if that has one.
+    pub(super) fn state(&self) -> Option<&str> {
+        self.body.get("state").and_then(Value::as_str)
+    }
+
     /// Tells the effects: a dry run those alone, with the token of the plan.
     pub(super) fn add_effects(
         &mut self,
@@ -316,7 +321,8 @@ impl Reply {
         dry_run: bool,
     ) -> Result<()> {
         if dry_run {
-            *self = Self::ok(&DryRun { dry_run, effects, plan })?;
+            let state = self.state().map(str::to_owned);
+            *self = Self::ok(&DryRun { dry_run, state, effects, plan })?;
             return Ok(());
         }
         if self.status == 204 {

@@ -12,16 +12,19 @@ pub(super) fn has(endpoint: &Endpoint) -> bool {
     endpoint.moves && !endpoint.name_makes()
 }
 
-/// The token of what a call did: of the request, of each movement, and of what is told of them.
+/// The token of what a call did: of the request, of each movement, of what is told of them, and of the state that
+/// what was asked about is in then.
 pub(super) fn token(
     call: &Call<'_, '_>,
     movements: &[Movement],
     effects: &Value,
+    state: Option<&str>,
 ) -> Result<String> {
     let request = call.request;
     let (body, effects) = (call.body.to_string(), effects.to_string());
     let (method, path) = (request.method.clone(), request.path.clone());
-    let mut parts = vec!["plan".to_owned(), method, path, body, effects];
+    let state = state.unwrap_or_default().to_owned();
+    let mut parts = vec!["plan".to_owned(), method, path, body, state, effects];
     for movement in movements {
         let group = match &movement.source {
             Source::Group(group) => group.as_str(),

@@ -693,6 +693,10 @@ pub(super) struct Effects {
 pub(super) struct DryRun {
     /// Always true.
     pub(super) dry_run: bool,
+    /// The state that the link, the claim or the membership would be in: `awaiting_approval` is a link that the
+    /// Admin Organization would have to approve first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
     #[schema(value_type = Effects)]
     pub(super) effects: serde_json::Value,
     /// Names what would be done; sent as `plan` with the real request, that is done or nothing.

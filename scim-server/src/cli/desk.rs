@@ -174,11 +174,20 @@ impl Desk {
             };
             let verb = if plan.dry_run { "Would change" } else { "Changed" };
             println!("{verb}: +{gains} -{losses}{people}{sign_ins}");
+            if plan.dry_run && text(&done, "/state") == Some("awaiting_approval") {
+                println!(
+                    "  It would wait until the Admin Organization approves it, and change nothing before."
+                );
+            }
             for change in changes.into_iter().flatten() {
                 let word = |pointer: &str| text(change, pointer).unwrap_or("-");
                 let (what, who) = (word("/change"), word("/email"));
                 let (org, source) = (word("/organization"), word("/source"));
-                println!("  {what}  {who}  in {org} ({source})");
+                let step = ["sign_in", "role"].into_iter().find_map(|of| {
+                    let side = |side: &str| text(change, &format!("/{of}_{side}"));
+                    Some(format!(": {} -> {}", side("before")?, side("after")?))
+                });
+                println!("  {what}  {who}  in {org} ({source}){}", step.unwrap_or_default());
             }
             if effects.get("truncated") == Some(&Value::Bool(true)) {
                 println!("  … and more");

@@ -153,11 +153,29 @@ impl<R: Records> Review<'_, R> {
         Ok(())
     }
 
+    /// Whose domain the account's address is of says what it becomes. A directory that has lost the domain, or
+    /// never had it, would take the account away with it (S7).
+    fn require_say_over(&mut self, account: &Account) -> Result<()> {
+        let known_by = account.key.as_deref().and(account.email.as_deref());
+        let Some(email) = known_by.and_then(|email| EmailAddress::parse(email).ok()) else {
+            return Ok(());
+        };
+        if self.is_proven(&email)? {
+            return Ok(());
+        }
+        Err(Error::invalid_value(format!(
+            "The account's e-mail address is of \"{}\", which the organization has not verified, or no longer: \
+             it stays as it is; verify the domain, or remove the user and add the new one",
+            email.domain()
+        )))
+    }
+
     fn account_changed(&mut self, id: &Id, before: &Identity, after: &Identity) -> Result<()> {
         let Some(mut account) = self.tx.account(id)? else { return Ok(()) };
         account.name.clone_from(&after.name);
         let key = |identity: &Identity| identity.email.as_ref().map(|email| email.key().to_owned());
         if key(before) != key(after) {
+            self.require_say_over(&account)?;
             let proven = match &after.email {
                 None => None,
                 Some(email) => self.is_proven(email)?.then_some(email),
