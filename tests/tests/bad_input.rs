@@ -700,3 +700,27 @@ fn a_cursor_goes_on_only_with_the_list_that_gave_it() {
         refuses(&f.operator.get(&path), 400, "invalid_cursor", "begin anew");
     }
 }
+
+#[test]
+fn short_lists_are_paged_as_long_ones_are() {
+    let f = Family::start();
+    for _ in 0..3 {
+        f.operator.code(&f.hq);
+    }
+    let codes = format!("/organizations/{}/link-codes", f.hq);
+    let all = f.operator.list(&codes);
+    assert!(all.len() >= 3, "{all:?}");
+    assert_eq!(f.operator.list(&format!("{codes}?limit=1")), all);
+    let first = f.operator.get(&format!("{codes}?limit=2")).is(200).json();
+    assert_eq!(first["items"].as_array().unwrap().len(), 2);
+    for list in ["link-codes", "link-requests", "domains", "scim/tokens"] {
+        let path = format!("/organizations/{}/{list}", f.hq);
+        refuses(
+            &f.operator.get(&format!("{path}?cursor=zzz")),
+            400,
+            "invalid_cursor",
+            "begin anew",
+        );
+        refuses(&f.operator.get(&format!("{path}?limit=0")), 400, "invalid_parameter", "limit");
+    }
+}

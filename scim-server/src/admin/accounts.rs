@@ -220,7 +220,7 @@ pub(super) fn list_tokens(call: &mut Call<'_, '_>) -> Result<Reply> {
     let now = call.cause.now;
     let tokens = call.tx.credentials(CredentialKind::Personal, Some(&account.id), now)?;
     let views: Vec<_> = tokens.iter().map(|token| credential_view(token, None)).collect();
-    Reply::list(&views)
+    call.page_of(&views)
 }
 
 pub(super) fn revoke_token(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -61,7 +61,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let requests = call.tx.link_requests(&admin.id)?;
     let live = requests.iter().filter(|request| request.is_live(now));
     let views = live.map(|request| view(call, request)).collect::<Result<Vec<_>>>()?;
-    Reply::list(&views)
+    call.page_of(&views)
 }
 
 /// Its answer shows what the Admin Organization sees of a linked organization, and no more.

@@ -240,6 +240,15 @@ impl<'c, 't> Call<'c, 't> {
         Reply::ok(&json!({"items": items, "next_cursor": cursor}))
     }
 
+    /// A page of a list that is short enough to be read whole.
+    pub(super) fn page_of<T: Serialize>(&self, all: &[T]) -> Result<Reply> {
+        let (begin, limit) = (self.cursor::<usize>()?.unwrap_or_default(), self.limit()?);
+        let rest = all.get(begin..).unwrap_or_default();
+        let page = rest.get(..limit).unwrap_or(rest);
+        let next = (page.len() < rest.len()).then_some(begin + page.len());
+        self.page(page, next)
+    }
+
     pub(super) fn filter(&self, name: &str) -> Option<&'c str> {
         self.incoming.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }

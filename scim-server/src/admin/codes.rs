@@ -195,7 +195,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     admin.require_admin()?;
     let codes = call.tx.codes(&admin.id)?;
     let views = codes.iter().map(|code| view(call, code, None)).collect::<Result<Vec<_>>>()?;
-    Reply::list(&views)
+    call.page_of(&views)
 }
 
 pub(super) fn revoke(call: &mut Call<'_, '_>) -> Result<Reply> {

@@ -34,7 +34,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let organization = call.organization()?;
     let domains = call.tx.domains(&organization.id)?;
     let views: Vec<_> = domains.iter().map(|domain| view(&organization, domain)).collect();
-    Reply::list(&views)
+    call.page_of(&views)
 }
 
 pub(super) fn claim(call: &mut Call<'_, '_>) -> Result<Reply> {

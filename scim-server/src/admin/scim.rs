@@ -60,7 +60,7 @@ pub(super) fn list_tokens(call: &mut Call<'_, '_>) -> Result<Reply> {
     let organization = call.organization()?;
     let tokens = call.tx.tokens(&organization.id)?;
     let views: Vec<_> = tokens.iter().map(|token| token_view(token, None)).collect();
-    Reply::list(&views)
+    call.page_of(&views)
 }
 
 pub(super) fn revoke_token(call: &mut Call<'_, '_>) -> Result<Reply> {
