@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::linking;
 use super::people::new_id;
-use super::{Cause, CodeState, LinkingCode, Movement, Organization, Records, Refusal, ScimName};
+use super::{Cause, LinkingCode, Movement, Organization, Records, Refusal, ScimName};
 use crate::error::{Error, Result};
 use crate::resource::Id;
 use crate::store::Tenant;
@@ -91,32 +91,26 @@ pub fn redeem<R: Records>(
         Some(code) => Some(linking::organization(tx, &code.org)?),
         None => None,
     };
-    let (Some(admin), None) = (admin.filter(|admin| admin.require_approval), &organization.link)
-    else {
+    if !admin.is_some_and(|admin| admin.require_approval) || organization.is_linked() {
         let (linked, movements) = linking::link(tx, organization, digest, scim_name, cause)?;
         return Ok(Redeemed::Linked(linked, movements));
-    };
-    organization.require_linkable()?;
-    let code = linking::redeemable(tx, organization, digest, cause)?;
-    admin.require_enterprise()?;
+    }
+    let (code, admin) = linking::good_code(tx, organization, digest, cause)?;
     if let Some(name) = &scim_name {
         linking::require_free_name(tx, &admin.id, name)?;
     }
-    let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
-    tx.put_code(&LinkingCode { state, ..code.clone() })?;
+    linking::use_up(tx, &code, org, cause)?;
     let request = LinkRequest {
         org: org.clone(),
         id: new_id("req", cause)?,
-        admin: admin.id.clone(),
-        code: code.id.clone(),
+        admin: admin.id,
+        code: code.id,
         scim_name,
         created: cause.now,
         created_by: cause.actor.to_owned(),
         expires: cause.now + LinkRequest::LIFETIME,
     };
     tx.put_link_request(&request)?;
-    let redeemed = json!({"other_org": org.as_str()});
-    cause.tell(tx, &admin.id, "link_code.redeemed", &code.id, redeemed)?;
     tell(tx, &request, "link_request.created", cause)?;
     Ok(Redeemed::Awaiting(request))
 }

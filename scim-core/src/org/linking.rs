@@ -233,21 +233,6 @@ pub struct NameMatch {
     pub people: u64,
 }
 
-/// The code with that digest, if `organization` may redeem it.
-///
-/// # Errors
-/// Why not.
-pub fn redeemable<R: Records>(
-    tx: &mut R,
-    organization: &Organization,
-    digest: &str,
-    cause: &Cause<'_>,
-) -> Result<LinkingCode> {
-    let code = tx.code_by_digest(digest)?.ok_or_else(LinkingCode::invalid)?;
-    code.check(&organization.id, cause.now)?;
-    Ok(code)
-}
-
 /// Links an organization with a code; gives what that changed. [`approval::redeem`] asks for the link where
 /// it has to be approved.
 ///
@@ -270,10 +255,7 @@ pub fn link<R: Records>(
     {
         return Ok((organization.clone(), Vec::new()));
     }
-    organization.require_linkable()?;
-    let code = redeemable(tx, organization, digest, cause)?;
-    let admin = self::organization(tx, &code.org)?;
-    admin.require_enterprise()?;
+    let (code, admin) = good_code(tx, organization, digest, cause)?;
     if let Some(name) = &scim_name {
         require_free_name(tx, &admin.id, name)?;
     }
@@ -281,16 +263,36 @@ pub fn link<R: Records>(
         return Err(Refusal::LinkAwaitingApproval
             .because("The Admin Organization approves each link; ask for it"));
     }
-    let state = CodeState::Redeemed { by: org.clone(), at: cause.now };
-    tx.put_code(&LinkingCode { state, ..code.clone() })?;
-    cause.tell(
-        tx,
-        &admin.id,
-        "link_code.redeemed",
-        &code.id,
-        json!({"other_org": org.as_str()}),
-    )?;
+    use_up(tx, &code, org, cause)?;
     join(tx, organization, &admin, (&code.id, cause.actor.to_owned()), scim_name, cause)
+}
+
+/// A code that the organization may be linked by, and the Admin Organization that issued it.
+pub(super) fn good_code<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    digest: &str,
+    cause: &Cause<'_>,
+) -> Result<(LinkingCode, Organization)> {
+    organization.require_linkable()?;
+    let code = tx.code_by_digest(digest)?.ok_or_else(LinkingCode::invalid)?;
+    code.check(&organization.id, cause.now)?;
+    let admin = self::organization(tx, &code.org)?;
+    admin.require_enterprise()?;
+    Ok((code, admin))
+}
+
+/// A code is good for one organization.
+pub(super) fn use_up<R: Records>(
+    tx: &mut R,
+    code: &LinkingCode,
+    by: &Tenant,
+    cause: &Cause<'_>,
+) -> Result<()> {
+    let state = CodeState::Redeemed { by: by.clone(), at: cause.now };
+    tx.put_code(&LinkingCode { state, ..code.clone() })?;
+    let about = json!({"other_org": by.as_str()});
+    cause.tell(tx, &code.org, "link_code.redeemed", &code.id, about)
 }
 
 /// Links an organization that may be linked, because of a code that somebody redeemed.
@@ -599,10 +601,7 @@ pub fn preview<R: Records>(
     scim_name: Option<&ScimName>,
     cause: &Cause<'_>,
 ) -> Result<Preview> {
-    organization.require_linkable()?;
-    let code = redeemable(tx, organization, digest, cause)?;
-    let admin = self::organization(tx, &code.org)?;
-    admin.require_enterprise()?;
+    let (_, admin) = good_code(tx, organization, digest, cause)?;
     let scim_name = match scim_name {
         None => None,
         Some(name) => Some(name_match(tx, &admin.id, name)?),
