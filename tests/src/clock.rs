@@ -7,12 +7,22 @@ use tempfile::NamedTempFile;
 /// The clock of one server. It stands still until it is set.
 pub struct Clock {
     file: NamedTempFile,
+    environment: Vec<(&'static str, String)>,
 }
 
 impl Clock {
     /// A clock that shows `time`, like `2026-12-01 00:00:00` (UTC).
     pub fn at(time: &str) -> Self {
-        let clock = Self { file: NamedTempFile::new().unwrap() };
+        let file = NamedTempFile::new().unwrap();
+        let environment = vec![
+            ("LD_PRELOAD", library().display().to_string()),
+            ("FAKETIME_TIMESTAMP_FILE", file.path().display().to_string()),
+            ("FAKETIME_NO_CACHE", "1".into()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ("DONT_FAKE_MONOTONIC", "1".into()),
+            ("TZ", "UTC".into()),
+        ];
+        let clock = Self { file, environment };
         clock.set(time);
         clock
     }
@@ -23,18 +33,8 @@ impl Clock {
     }
 
     /// What a server that goes by it needs in its environment.
-    pub fn environment(&self) -> Vec<(String, String)> {
-        let path = self.file.path().display().to_string();
-        [
-            ("LD_PRELOAD", library().display().to_string()),
-            ("FAKETIME_TIMESTAMP_FILE", path),
-            ("FAKETIME_NO_CACHE", "1".into()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
-            ("DONT_FAKE_MONOTONIC", "1".into()),
-            ("TZ", "UTC".into()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+    pub fn environment(&self) -> Vec<(&str, &str)> {
+        self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 }
 

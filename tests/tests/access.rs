@@ -305,8 +305,6 @@ fn the_two_sides_of_a_link_see_nothing_of_each_other() {
 fn what_could_lock_others_out_takes_a_sign_in_of_the_last_minutes() {
     let clock = Clock::at("2026-12-01 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let f = Family::with_environment(&environment);
     let owner = f.somebody(&f.shop, "owner@shop.example", "owner");
     let made = owner.post("/accounts/me/tokens", json!({})).is(201).json();
@@ -358,8 +356,6 @@ fn what_could_lock_others_out_takes_a_sign_in_of_the_last_minutes() {
 fn making_and_unmaking_owners_and_admins_takes_a_sign_in_of_the_last_minutes() {
     let clock = Clock::at("2026-12-01 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let f = Family::with_environment(&environment);
     let owner = f.somebody(&f.shop, "owner@shop.example", "owner");
     let program = owner.by_token(&f.server);

@@ -65,8 +65,6 @@ fn s31_scenario_21_a_missing_record_has_seven_days_and_servfail_counts_for_nothi
     let dns = Dns::start();
     let clock = Clock::at("2026-12-01 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let server = Server::with_environment(&["--dns-server", &dns.address()], &environment);
     let operator = server.operator();
     let org = operator.organization("Acme", json!({}));

@@ -519,7 +519,6 @@ fn the_log_is_in_the_order_of_commits_whatever_the_clocks_of_instances_say() {
     let ahead = Server::on(Arc::clone(&database), &[], &[]);
     let clock = Clock::at("-20s");
     let environment = clock.environment();
-    let environment: Vec<_> = environment.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let behind = Server::on(database, &[], &environment);
     let (fast, token) = (ahead.operator(), ahead.first_token());
     let slow = fast.at(&behind);

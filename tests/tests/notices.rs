@@ -39,8 +39,6 @@ fn within(events: &[Value]) -> Vec<i64> {
 fn what_runs_out_is_told_once_each_time_it_comes_nearer() {
     let clock = Clock::at("2026-11-25 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let server = Server::with_environment(&["--domain-check-interval", "1"], &environment);
     let operator = server.operator();
     let org = operator.admin_organization("Group");

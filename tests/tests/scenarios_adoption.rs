@@ -107,8 +107,6 @@ fn with_invited_only_users_of_a_sleeping_directory_are_taken_over() {
 fn the_option_is_an_admins_to_set_and_passes_to_an_admin_organization_made_out_of_it() {
     let clock = Clock::at("2026-11-25 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let f = Family::with_environment(&environment);
     let depot = f.operator.organization("Depot", json!({}));
     let path = format!("/organizations/{depot}");

@@ -227,8 +227,6 @@ fn all_is_checked_again_when_it_is_approved() {
 fn a_request_is_good_for_three_days() {
     let clock = Clock::at("2026-11-25 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let s = Scene::of(Family::with_environment(&environment));
     let f = &s.f;
     let hanna = s.hanna.by_token(&f.server);
@@ -260,9 +258,7 @@ fn a_request_is_good_for_three_days() {
 fn a_request_that_nobody_answers_is_ended_by_the_clock() {
     let clock = Clock::at("2026-11-25 00:00:00");
     let mut environment = clock.environment();
-    environment.push(("SCIM_DOMAIN_CHECK_INTERVAL".into(), "1".into()));
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    environment.push(("SCIM_DOMAIN_CHECK_INTERVAL", "1"));
     let s = Scene::of(Family::with_environment(&environment));
     let (_, id) = s.ask(None);
     clock.set("2026-11-28 00:00:10");
@@ -283,8 +279,6 @@ fn a_request_that_nobody_answers_is_ended_by_the_clock() {
 fn whether_links_are_approved_is_an_admin_organizations_to_say() {
     let clock = Clock::at("2026-11-25 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let s = Scene::of(Family::with_environment(&environment));
     let approval = json!({"require_approval": true});
     s.dora.patch(&s.at_depot(""), approval.clone()).problem(409, "not_an_admin_org");

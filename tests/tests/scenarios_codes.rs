@@ -199,8 +199,6 @@ fn scenario_05_of_two_who_redeem_a_code_at_once_one_wins() {
 fn scenario_05_a_code_expires_to_the_second_and_five_wrong_ones_cost_ten_minutes() {
     let clock = Clock::at("2026-12-01 10:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let server = Server::with_environment(&[], &environment);
     let operator = server.operator();
     let admin = operator.admin_organization("Example Group");

@@ -373,9 +373,7 @@ fn s19_bad_credentials_are_throttled_by_where_they_come_from() {
 #[test]
 fn s19_guessing_passwords_gets_nowhere() {
     let clock = Clock::at("2026-12-01 00:00:00");
-    let environment = clock.environment();
-    let mut environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut environment = clock.environment();
     environment.push(("SCIM_FAILURE_LIMIT", "15"));
     let server = Server::with_environment(&[], &environment);
     let operator = server.operator();
@@ -417,8 +415,6 @@ fn sign_in_failed(server: &Server, i: usize) -> Value {
 fn s19_the_sixth_try_of_a_linking_code_fails_with_the_right_one_too() {
     let clock = Clock::at("2026-12-01 00:00:00");
     let environment = clock.environment();
-    let environment: Vec<(&str, &str)> =
-        environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let f = Family::with_environment(&environment);
     let depot = f.operator.organization("Depot", json!({}));
     let olga = f.somebody(&depot, "olga@elsewhere.org", "owner");
