@@ -174,11 +174,6 @@ impl Desk {
             };
             let verb = if plan.dry_run { "Would change" } else { "Changed" };
             println!("{verb}: +{gains} -{losses}{people}{sign_ins}");
-            if plan.dry_run && text(&done, "/state") == Some("awaiting_approval") {
-                println!(
-                    "  It would wait until the Admin Organization approves it, and change nothing before."
-                );
-            }
             for change in changes.into_iter().flatten() {
                 let word = |pointer: &str| text(change, pointer).unwrap_or("-");
                 let (what, who) = (word("/change"), word("/email"));

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::search::integer;
 use super::statement::statement;
+use super::transaction::id_of;
 use super::{DieselTransaction, EventFilter};
 
 /// Events of one name about one thing that are looked through for one that says the same.
@@ -87,8 +88,7 @@ impl DieselTransaction<'_> {
             .map(|(org, id, expires)| {
                 Ok(Expiring {
                     org: Tenant::new(&org),
-                    id: Id::parse(&id)
-                        .ok_or_else(|| Error::internal("a stored id that is none"))?,
+                    id: id_of(&id)?,
                     expires: Timestamp::from_millisecond(expires).map_err(Error::internal)?,
                 })
             })

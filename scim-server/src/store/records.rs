@@ -22,10 +22,10 @@ use super::tables::{
     accounts, bindings, domains, grants, group_names, link_codes, link_requests, members,
     organizations, roles, sso_settings, team_members, teams,
 };
-use super::transaction::{DieselTransaction, LIST};
+use super::transaction::{DieselTransaction, LIST, id_of};
 use rows::{
     AccountRow, BindingRow, CodeRow, DomainRow, GrantRow, LinkRequestRow, ORGANIZATION,
-    OrganizationColumns, OrganizationRow, RoleRow, TeamRow, id,
+    OrganizationColumns, OrganizationRow, RoleRow, TeamRow,
 };
 
 /// Changes the row of that key, or adds it. (`ON CONFLICT` is not to be had over several backends.)
@@ -207,7 +207,7 @@ impl Records for DieselTransaction<'_> {
             .select(group_names::group_id)
             .load(self.conn_to_read(&[])?)
             .map_err(of)?;
-        found.first().map(|text| id(text)).transpose()
+        found.first().map(|text| id_of(text)).transpose()
     }
 
     fn groups_in(&mut self, group: &Id) -> Result<Vec<Id>> {
@@ -226,7 +226,7 @@ impl Records for DieselTransaction<'_> {
             .select(members::member_id)
             .load(self.conn_to_read(&MEMBERSHIPS)?)
             .map_err(of)?;
-        found.iter().map(|text| id(text)).collect()
+        found.iter().map(|text| id_of(text)).collect()
     }
 
     fn matched(&mut self, groups: &[Id]) -> Result<Vec<(Id, Organization)>> {
@@ -245,7 +245,7 @@ impl Records for DieselTransaction<'_> {
                 .load(self.conn_to_read(&[])?)
                 .map_err(of)?;
             for (group, row) in rows {
-                found.push((id(&group)?, Organization::try_from(row)?));
+                found.push((id_of(&group)?, Organization::try_from(row)?));
             }
         }
         Ok(found)
@@ -496,7 +496,7 @@ impl Records for DieselTransaction<'_> {
         rows.into_iter()
             .map(|row| {
                 let role = row.role.parse().map_err(|e: String| Error::internal(e))?;
-                Ok((id(&row.account_id)?, role))
+                Ok((id_of(&row.account_id)?, role))
             })
             .collect()
     }
@@ -698,7 +698,7 @@ impl Records for DieselTransaction<'_> {
             .load(self.conn_to_read(&[])?)
             .map_err(of)?;
         let place = |out: bool| if out { Place::TakenOut } else { Place::PutIn };
-        found.iter().map(|(text, out)| Ok((id(text)?, place(*out)))).collect()
+        found.iter().map(|(text, out)| Ok((id_of(text)?, place(*out)))).collect()
     }
 
     fn set_team_member(

@@ -32,8 +32,8 @@ use super::search::{COLUMNS, Columns, integer};
 use super::statement::{name, statement};
 use super::writer::{Attempt, changes, is_as_before};
 
-pub(super) use rows::Row;
-use rows::{id_of, version_of};
+use rows::version_of;
+pub(super) use rows::{Row, id_of};
 
 /// Rows that are read in a moment.
 pub(super) const FEW: usize = 250;

@@ -18,7 +18,7 @@ use crate::store::plans::is_stored_column;
 use crate::store::records::rows::{DomainRow, ORGANIZATION, OrganizationColumns, OrganizationRow};
 use crate::store::search::{COLUMNS, integer};
 use crate::store::statement::{Statement, statement};
-use crate::store::transaction::{DieselTransaction, FEW, Row};
+use crate::store::transaction::{DieselTransaction, FEW, Row, id_of};
 
 /// Members that are looked for one by one.
 const MEMBERS: usize = 16;
@@ -349,10 +349,6 @@ fn domains_in(document: &Map<String, Value>) -> Vec<String> {
         }
     }
     domains
-}
-
-fn id_of(text: &str) -> Result<Id> {
-    Id::parse(text).ok_or_else(|| Error::internal("a stored id that is none"))
 }
 
 #[cfg(test)]

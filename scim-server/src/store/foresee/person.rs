@@ -12,7 +12,7 @@ use crate::store::later::{ACCOUNTS, BINDINGS, MEMBERSHIPS};
 use crate::store::locks::Hold;
 use crate::store::records::rows::{AccountRow, BindingRow, DomainRow, GrantRow};
 use crate::store::statement::statement;
-use crate::store::transaction::DieselTransaction;
+use crate::store::transaction::{DieselTransaction, id_of};
 
 /// Rows of several tables: which, five texts, four numbers, two truths.
 type Columns = (
@@ -149,8 +149,7 @@ impl DieselTransaction<'_> {
                     roles.push((Tenant::new(&text(a)), role));
                 }
                 GROUPS => {
-                    let id = Id::parse(&text(b));
-                    let id = id.ok_or_else(|| Error::internal("a stored id that is none"))?;
+                    let id = id_of(&text(b))?;
                     if let Some(held) = groups_from(&id, &text(c))? {
                         groups.push((Tenant::new(&text(a)), id, held));
                     }

@@ -7,17 +7,13 @@ use scim_core::org::{
     Account, Binding, ClaimedDomain, CodeState, DomainName, Grant, Link, LinkRequest, LinkingCode,
     Organization, ScimName, Source, Team,
 };
-use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use crate::store::tables::{
     accounts, bindings, domains, grants, link_codes, link_requests, organizations, roles, teams,
 };
-
-pub(super) fn id(text: &str) -> Result<Id> {
-    Id::parse(text).ok_or_else(|| Error::internal("a stored id that is none"))
-}
+use crate::store::transaction::id_of;
 
 fn time(ms: i64) -> Result<Timestamp> {
     Timestamp::from_millisecond(ms).map_err(Error::internal)
@@ -171,7 +167,7 @@ impl TryFrom<AccountRow> for Account {
 
     fn try_from(row: AccountRow) -> Result<Self> {
         Ok(Self {
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             email: row.email,
             key: row.key,
             name: row.name,
@@ -219,8 +215,8 @@ impl TryFrom<BindingRow> for Binding {
     fn try_from(row: BindingRow) -> Result<Self> {
         Ok(Self {
             org: Tenant::new(&row.org),
-            user: id(&row.user_id)?,
-            account: id(&row.account_id)?,
+            user: id_of(&row.user_id)?,
+            account: id_of(&row.account_id)?,
             active: row.active,
             detached: row.detached,
         })
@@ -271,7 +267,7 @@ impl TryFrom<GrantRow> for Grant {
             .ok_or_else(|| Error::internal("a stored grant of no known source"))?;
         Ok(Self {
             org: Tenant::new(&row.org),
-            account: id(&row.account_id)?,
+            account: id_of(&row.account_id)?,
             source,
             note: row.note,
             suspended: row.suspended,
@@ -342,7 +338,7 @@ impl TryFrom<CodeRow> for LinkingCode {
         };
         Ok(Self {
             org: Tenant::new(&row.org),
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             digest: row.digest,
             hint: row.hint,
             note: row.note,
@@ -389,9 +385,9 @@ impl TryFrom<LinkRequestRow> for LinkRequest {
     fn try_from(row: LinkRequestRow) -> Result<Self> {
         Ok(Self {
             org: Tenant::new(&row.org),
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             admin: Tenant::new(&row.admin),
-            code: id(&row.code_id)?,
+            code: id_of(&row.code_id)?,
             scim_name: row.scim_name.as_deref().map(ScimName::parse).transpose()?,
             created: time(row.created)?,
             created_by: row.created_by,
@@ -447,7 +443,7 @@ impl TryFrom<DomainRow> for ClaimedDomain {
     fn try_from(row: DomainRow) -> Result<Self> {
         Ok(Self {
             org: Tenant::new(&row.org),
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             name: DomainName::parse(&row.name)?,
             token: row.token,
             state: word(&row.state)?,
@@ -491,10 +487,10 @@ impl TryFrom<TeamRow> for Team {
     fn try_from(row: TeamRow) -> Result<Self> {
         Ok(Self {
             org: Tenant::new(&row.org),
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             name: row.name,
             key: row.key,
-            group: row.group_id.as_deref().map(id).transpose()?,
+            group: row.group_id.as_deref().map(id_of).transpose()?,
             adopted: row.adopted,
             created: time(row.created)?,
         })

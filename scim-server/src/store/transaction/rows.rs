@@ -36,7 +36,8 @@ impl Row {
     }
 }
 
-pub(super) fn id_of(text: &str) -> Result<Id> {
+/// The id that is stored as this text.
+pub(in crate::store) fn id_of(text: &str) -> Result<Id> {
     Id::parse(text).ok_or_else(|| Error::internal("a stored id that is none"))
 }
 
