@@ -57,6 +57,7 @@ use index::IndexPlan;
 use link::Link;
 use locks::Hold;
 use plans::Plans;
+use statement::{name, statement};
 use writer::{Attempt, Writer};
 
 /// Where and how to keep the data.
@@ -329,14 +330,14 @@ impl Heart {
 }
 
 fn setting(conn: &mut Conn, name: &str) -> Result<Option<String>> {
-    let rows: Vec<String> = statement::statement("SELECT value FROM settings WHERE name = ")
+    let rows: Vec<String> = statement("SELECT value FROM settings WHERE name = ")
         .text(name)
-        .rows_of::<statement::name::Setting, diesel::sql_types::Text, _>(conn)?;
+        .rows_of::<name::Setting, diesel::sql_types::Text, _>(conn)?;
     Ok(rows.into_iter().next())
 }
 
 fn set_setting_if_absent(conn: &mut Conn, name: &str, value: &str) -> Result<()> {
-    statement::statement("INSERT INTO settings (name, value) VALUES (")
+    statement("INSERT INTO settings (name, value) VALUES (")
         .text(name)
         .sql(", ")
         .text(value)
@@ -364,10 +365,10 @@ impl Inner {
         match &self.writes {
             Writes::Alone(_) => {
                 let mut conn = self.reader()?;
-                statement::statement("BEGIN").execute(&mut conn)?;
+                statement("BEGIN").named::<name::Begin>().execute(&mut conn)?;
                 let link = Link::Begun(&mut conn);
                 let done = f(&mut DieselTransaction::new(link, self, tenant, Hold::Free));
-                statement::statement("COMMIT").execute(&mut conn)?;
+                statement("COMMIT").named::<name::Commit>().execute(&mut conn)?;
                 done
             }
             #[cfg(feature = "postgres")]

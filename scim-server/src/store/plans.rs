@@ -141,6 +141,16 @@ impl DieselTransaction<'_> {
         Ok(plan)
     }
 
+    /// Another statement of the same snapshot has found the plan stored so. One that isn't understood is for
+    /// whoever needs it to tell.
+    pub(super) fn plan_is_stored_as(&mut self, text: Option<&str>) {
+        if let (Planned::Unknown, Some(text)) = (&self.planned, text)
+            && let Ok(plan) = self.store.plans.seen(text)
+        {
+            self.planned = Planned::Read(plan);
+        }
+    }
+
     /// The plan for the keys of resources that are written. On PostgreSQL it is a guess that the statement
     /// which writes them checks.
     pub(super) fn plan_to_write(&mut self) -> Result<Arc<IndexPlan>> {
@@ -184,6 +194,11 @@ impl DieselTransaction<'_> {
             _ => sql,
         }
     }
+}
+
+/// A column of the plan that is stored.
+pub(super) fn stored_plan() -> Statement {
+    statement("(SELECT s.value FROM settings s WHERE s.name = ").text(PLAN_SETTING).sql(")")
 }
 
 /// A column of whether that plan is stored.

@@ -16,6 +16,7 @@ use scim_core::{Error, Result};
 use super::error::of;
 use super::later::{ACCOUNTS, BINDINGS, CREDENTIALS, MEMBERSHIPS};
 use super::locks::Hold;
+use super::plans::stored_plan;
 use super::search::integer;
 use super::statement::{Name, Statement, name, statement};
 use super::tables::{
@@ -94,12 +95,28 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
-        let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
-            .sql(" FROM organizations o WHERE o.id = ")
-            .text(id.as_str())
-            .rows_of::<name::Organization, OrganizationColumns, _>(self.conn_to_read(&[])?)?;
-        let found: Option<Organization> =
-            rows.into_iter().next().map(Organization::try_from).transpose()?;
+        let row = if self.link.is_far() {
+            let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
+                .sql(" FROM organizations o WHERE o.id = ")
+                .text(id.as_str())
+                .rows::<OrganizationColumns, _>(self.conn_to_read(&[])?)?;
+            rows.into_iter().next()
+        } else {
+            // Nearly all requests ask for an organization first, and many for the plan of the index then.
+            let rows: Vec<(OrganizationRow, Option<String>)> = statement(ORGANIZATION)
+                .sql(", ")
+                .then(&stored_plan())
+                .sql(" FROM organizations o WHERE o.id = ")
+                .text(id.as_str())
+                .rows_of::<name::Organization, (OrganizationColumns, Nullable<Text>), _>(
+                    self.conn_to_read(&[])?,
+                )?;
+            rows.into_iter().next().map(|(row, plan)| {
+                self.plan_is_stored_as(plan.as_deref());
+                row
+            })
+        };
+        let found = row.map(Organization::try_from).transpose()?;
         // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
         if self.keeps_organization(id) {
             self.known.extend(found.clone());

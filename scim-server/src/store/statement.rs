@@ -93,7 +93,8 @@ pub(super) mod name {
 
     names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
     names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
-    names!(AccountByKey, Grants, Changes, Setting);
+    names!(AccountByKey, Grants, Changes, Setting, Begin, BeginToWrite, Commit);
+    names!(Save, Release, Undo);
 }
 
 impl Statement {

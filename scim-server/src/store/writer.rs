@@ -21,7 +21,7 @@ use diesel::sql_types::BigInt;
 use scim_core::{Error, Result};
 
 use super::connection::Conn;
-use super::statement::{name, statement};
+use super::statement::{Name, name, statement};
 
 /// The most writes that share a commit.
 const MOST: usize = 128;
@@ -298,7 +298,7 @@ impl State {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(&batch.outcome));
         }
-        run(&mut self.conn, "BEGIN IMMEDIATE")?;
+        run::<name::BeginToWrite>(&mut self.conn, "BEGIN IMMEDIATE")?;
         let outcome = Arc::new(Outcome::default());
         let (began, writes) = (Instant::now(), 0);
         self.batch = Some(Batch { outcome: Arc::clone(&outcome), began, writes });
@@ -339,7 +339,7 @@ impl State {
 
     fn commit(&mut self) -> std::result::Result<(), String> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        let committed = run(&mut self.conn, "COMMIT").map_err(|e| {
+        let committed = run::<name::Commit>(&mut self.conn, "COMMIT").map_err(|e| {
             // A failed commit may leave the transaction open; without this the next could not begin.
             let undone = self.conn.batch_execute("ROLLBACK").err();
             let why =
@@ -376,14 +376,15 @@ fn within<R>(
 ) -> (Done<R>, bool) {
     let mut attempt = Attempt::new(false);
     loop {
-        if let Err(error) = run(conn, "SAVEPOINT one") {
+        if let Err(error) = run::<name::Save>(conn, "SAVEPOINT one") {
             return (Ok(Err(error)), false);
         }
         let done = catch_unwind(AssertUnwindSafe(|| f(conn, &attempt)));
         let again = attempt.again.get();
         let end = match &done {
-            Ok(Ok(_)) if !again => run(conn, "RELEASE one"),
-            _ => run(conn, "ROLLBACK TO one").and_then(|()| run(conn, "RELEASE one")),
+            Ok(Ok(_)) if !again => run::<name::Release>(conn, "RELEASE one"),
+            _ => run::<name::Undo>(conn, "ROLLBACK TO one")
+                .and_then(|()| run::<name::Release>(conn, "RELEASE one")),
         };
         match (done, end) {
             (_, Ok(())) if again && attempt.savepoints => {
@@ -407,12 +408,12 @@ pub(super) fn changes(conn: &mut Conn) -> Result<i64> {
 /// Whether the transaction is still there, and nothing was written in it since there were `before` changes.
 pub(super) fn is_as_before(conn: &mut Conn, before: i64) -> bool {
     // None can begin within another.
-    run(conn, "BEGIN").is_err() && changes(conn).is_ok_and(|now| now == before)
+    run::<name::Begin>(conn, "BEGIN").is_err() && changes(conn).is_ok_and(|now| now == before)
 }
 
 /// Runs a statement that stays prepared.
-fn run(conn: &mut Conn, sql: &'static str) -> Result<()> {
-    statement(sql).execute(conn).map(drop)
+fn run<K: Name>(conn: &mut Conn, sql: &'static str) -> Result<()> {
+    statement(sql).named::<K>().execute(conn).map(drop)
 }
 
 /// Why nothing of a transaction is stored.
