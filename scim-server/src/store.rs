@@ -365,10 +365,10 @@ impl Inner {
         match &self.writes {
             Writes::Alone(_) => {
                 let mut conn = self.reader()?;
-                statement("BEGIN").named::<name::Begin>().execute(&mut conn)?;
+                statement::begin(&mut conn)?;
                 let link = Link::Begun(&mut conn);
                 let done = f(&mut DieselTransaction::new(link, self, tenant, Hold::Free));
-                statement("COMMIT").named::<name::Commit>().execute(&mut conn)?;
+                statement::commit(&mut conn)?;
                 done
             }
             #[cfg(feature = "postgres")]

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use scim_core::{Error, Result};
 
 use super::connection::{self, Conn, Role, Target};
-use super::statement::{name, statement};
+use super::statement::{begin, commit};
 
 /// Connections for reads on threads that must not wait: of their own, so that no long read has them. There
 /// are as many as there can be such threads at work.
@@ -38,9 +38,9 @@ impl BriefReaders {
                 slot.insert(opened.map_err(busy)?)
             }
         };
-        statement("BEGIN").named::<name::Begin>().execute(conn)?;
+        begin(conn)?;
         let done = f(conn);
-        if let Err(error) = statement("COMMIT").named::<name::Commit>().execute(conn) {
+        if let Err(error) = commit(conn) {
             // It would begin no other transaction.
             *slot = None;
             return Err(error);

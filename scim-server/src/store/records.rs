@@ -95,28 +95,22 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
-        let row = if self.link.is_far() {
-            let rows: Vec<OrganizationRow> = statement(ORGANIZATION)
-                .sql(" FROM organizations o WHERE o.id = ")
-                .text(id.as_str())
-                .rows::<OrganizationColumns, _>(self.conn_to_read(&[])?)?;
-            rows.into_iter().next()
-        } else {
-            // Nearly all requests ask for an organization first, and many for the plan of the index then.
-            let rows: Vec<(OrganizationRow, Option<String>)> = statement(ORGANIZATION)
-                .sql(", ")
-                .then(&stored_plan())
-                .sql(" FROM organizations o WHERE o.id = ")
-                .text(id.as_str())
-                .rows_of::<name::Organization, (OrganizationColumns, Nullable<Text>), _>(
-                    self.conn_to_read(&[])?,
-                )?;
-            rows.into_iter().next().map(|(row, plan)| {
-                self.plan_is_stored_as(plan.as_deref());
-                row
-            })
-        };
-        let found = row.map(Organization::try_from).transpose()?;
+        // Nearly all requests ask for an organization first, and many for the plan of the index then. A
+        // statement that comes later sees the same only where the transaction is a snapshot.
+        let plan = if self.link.is_far() { statement("CAST(NULL AS TEXT)") } else { stored_plan() };
+        let rows: Vec<(OrganizationRow, Option<String>)> = statement(ORGANIZATION)
+            .sql(", ")
+            .then(&plan)
+            .sql(" FROM organizations o WHERE o.id = ")
+            .text(id.as_str())
+            .rows_of::<name::Organization, (OrganizationColumns, Nullable<Text>), _>(
+                self.conn_to_read(&[])?,
+            )?;
+        let mut found: Option<Organization> = None;
+        for (row, plan) in rows {
+            self.plan_is_stored_as(plan.as_deref());
+            found = Some(row.try_into()?);
+        }
         // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
         if self.keeps_organization(id) {
             self.known.extend(found.clone());

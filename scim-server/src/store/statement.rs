@@ -78,6 +78,21 @@ pub(super) struct Numbered<K, const N: usize>(PhantomData<K>);
 
 impl<K: Name, const N: usize> Name for Numbered<K, N> {}
 
+/// Runs a statement that has a name and no values.
+pub(super) fn run<K: Name>(conn: &mut Conn, sql: &'static str) -> Result<()> {
+    statement(sql).named::<K>().execute(conn).map(drop)
+}
+
+/// Begins a transaction on SQLite that locks nothing yet.
+pub(super) fn begin(conn: &mut Conn) -> Result<()> {
+    run::<name::Begin>(conn, "BEGIN")
+}
+
+/// Ends a transaction on SQLite.
+pub(super) fn commit(conn: &mut Conn) -> Result<()> {
+    run::<name::Commit>(conn, "COMMIT")
+}
+
 /// Declares names.
 macro_rules! names {
     ($($name:ident),+ $(,)?) => {$(

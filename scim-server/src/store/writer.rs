@@ -21,7 +21,7 @@ use diesel::sql_types::BigInt;
 use scim_core::{Error, Result};
 
 use super::connection::Conn;
-use super::statement::{Name, name, statement};
+use super::statement::{begin, commit, name, run, statement};
 
 /// The most writes that share a commit.
 const MOST: usize = 128;
@@ -339,7 +339,7 @@ impl State {
 
     fn commit(&mut self) -> std::result::Result<(), String> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        let committed = run::<name::Commit>(&mut self.conn, "COMMIT").map_err(|e| {
+        let committed = commit(&mut self.conn).map_err(|e| {
             // A failed commit may leave the transaction open; without this the next could not begin.
             let undone = self.conn.batch_execute("ROLLBACK").err();
             let why =
@@ -408,12 +408,7 @@ pub(super) fn changes(conn: &mut Conn) -> Result<i64> {
 /// Whether the transaction is still there, and nothing was written in it since there were `before` changes.
 pub(super) fn is_as_before(conn: &mut Conn, before: i64) -> bool {
     // None can begin within another.
-    run::<name::Begin>(conn, "BEGIN").is_err() && changes(conn).is_ok_and(|now| now == before)
-}
-
-/// Runs a statement that stays prepared.
-fn run<K: Name>(conn: &mut Conn, sql: &'static str) -> Result<()> {
-    statement(sql).named::<K>().execute(conn).map(drop)
+    begin(conn).is_err() && changes(conn).is_ok_and(|now| now == before)
 }
 
 /// Why nothing of a transaction is stored.
