@@ -2,6 +2,7 @@
 
 mod answers;
 mod brief;
+mod checkpoints;
 mod connection;
 mod copy;
 mod credentials;
@@ -52,6 +53,7 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result, Store};
 
 use brief::BriefReaders;
+use checkpoints::Checkpoints;
 use connection::{Conn, Manager, Role, Target};
 use index::IndexPlan;
 use link::Link;
@@ -152,6 +154,7 @@ struct Inner {
     readers: Pool<Manager>,
     brief: BriefReaders,
     writes: Writes,
+    _checkpoints: Option<Checkpoints>,
     #[cfg(feature = "postgres")]
     growth: growth::Growth,
     facts: String,
@@ -197,8 +200,12 @@ impl DieselStore {
             )));
         }
         let readers = connection::pool(&target, Role::Reader, options.readers, options.wait)?;
+        let mut checkpoints = None;
         let writes = match first {
-            Conn::Sqlite(_) => Writes::Alone(Box::new(Writer::new(first, options.wait))),
+            Conn::Sqlite(_) => {
+                let log = checkpoints.insert(Checkpoints::start(&target)?).log();
+                Writes::Alone(Box::new(Writer::new(first, options.wait).with_log(log)))
+            }
             #[cfg(feature = "postgres")]
             Conn::Postgres(_) => Writes::Pooled(connection::pool(
                 &target,
@@ -215,6 +222,7 @@ impl DieselStore {
             readers,
             brief: BriefReaders::new(target.clone()),
             writes,
+            _checkpoints: checkpoints,
             #[cfg(feature = "postgres")]
             growth: growth::Growth::default(),
             facts,

@@ -127,6 +127,8 @@ impl Target {
 pub(super) enum Role {
     Writer,
     Reader,
+    /// Copies SQLite's write-ahead log to the file.
+    Copier,
     /// A writer, and nobody else has SQLite's file open meanwhile.
     Alone,
 }

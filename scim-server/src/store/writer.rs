@@ -20,6 +20,7 @@ use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::BigInt;
 use scim_core::{Error, Result};
 
+use super::checkpoints::Log;
 use super::connection::Conn;
 use super::statement::{begin, commit, name, run, statement};
 
@@ -96,6 +97,7 @@ impl Attempt {
 struct State {
     conn: Conn,
     batch: Option<Batch>,
+    log: Log,
 }
 
 struct Batch {
@@ -115,9 +117,18 @@ impl Writer {
     pub(super) fn new(conn: Conn, wait: Duration) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let state = Some(State { conn, batch: None });
+        let state = Some(State { conn, batch: None, log: Log::default() });
         let slot = Slot { state, waiting: VecDeque::new(), next: 0 };
         Self { number, slot: Mutex::new(slot), free: Condvar::new(), wait, longest: LONGEST }
+    }
+
+    /// The write-ahead log that it writes to.
+    pub(super) fn with_log(mut self, log: Log) -> Self {
+        let slot = self.slot.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(state) = &mut slot.state {
+            state.log = log;
+        }
+        self
     }
 
     /// Runs `f`; the writes that this thread makes in it share one commit, and return before it. On success
@@ -298,6 +309,7 @@ impl State {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(&batch.outcome));
         }
+        self.log.finish(&mut self.conn);
         run::<name::BeginToWrite>(&mut self.conn, "BEGIN IMMEDIATE")?;
         let outcome = Arc::new(Outcome::default());
         let (began, writes) = (Instant::now(), 0);
@@ -346,6 +358,7 @@ impl State {
                 std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
             undone.map_or_else(|| why.clone(), |undone| format!("{why}; {undone}"))
         });
+        self.log.written();
         batch.outcome.tell(committed.clone());
         committed
     }

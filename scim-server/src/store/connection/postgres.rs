@@ -67,7 +67,7 @@ impl Place {
         let TimeLimits { statement, lock, idle, .. } = self.limits;
         // What writes look for, they look for by whole keys: any plan for that is as good as the first.
         let (access, plans) = match role {
-            Role::Writer | Role::Alone => ("off", "force_generic_plan"),
+            Role::Writer | Role::Copier | Role::Alone => ("off", "force_generic_plan"),
             Role::Reader => ("on", "auto"),
         };
         // Statements are planned once. What is planned while a table is small would read all of it then, and go

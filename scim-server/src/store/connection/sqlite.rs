@@ -61,8 +61,9 @@ impl Place {
             Role::Writer => {
                 "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
                  PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-                 PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY"
+                 PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0"
             }
+            Role::Copier => "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL",
             // In this mode the file is locked as long as the connection lives; it can't be while another has
             // it open. Said before anything is read.
             Role::Alone => {
