@@ -1,4 +1,5 @@
-//! Times of the hot paths: `cargo bench -p scim-core`. Times are noisy; `scripts/instructions` counts.
+//! Times and allocations of the hot paths: `cargo bench -p scim-core`. Times are noisy; `scripts/instructions`
+//! counts instructions.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -11,6 +12,9 @@ mod operations;
 
 use divan::Bencher;
 use operations::{NAMES, Operations};
+
+#[global_allocator]
+static ALLOCATIONS: divan::AllocProfiler = divan::AllocProfiler::system();
 
 fn main() {
     divan::main();
