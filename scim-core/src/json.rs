@@ -18,9 +18,14 @@ const FEW: usize = 12;
 ///
 /// # Errors
 /// [`crate::Kind::InvalidSyntax`] with what is wrong and where.
+#[cfg(test)]
 pub(crate) fn parse(body: &[u8]) -> Result<Value> {
+    parse_watched(body, &mut Unwatched)
+}
+
+fn parse_watched(body: &[u8], watch: &mut impl Watch) -> Result<Value> {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
-    let value = Depth(MAX_DEPTH).deserialize(&mut deserializer);
+    let value = Reader { left: MAX_DEPTH, watch }.deserialize(&mut deserializer);
     value
         .and_then(|value| deserializer.end().map(|()| value))
         .map_err(|e| Error::invalid_syntax(format!("the body is not acceptable JSON: {e}")))
@@ -31,29 +36,62 @@ pub(crate) fn parse(body: &[u8]) -> Result<Value> {
 /// # Errors
 /// [`crate::Kind::InvalidSyntax`] with what is wrong and where.
 pub fn parse_object(body: &[u8]) -> Result<Map<String, Value>> {
+    parse_object_watched(body, &mut Unwatched)
+}
+
+/// As [`parse_object`], with somebody who watches and may take elements of lists.
+///
+/// # Errors
+/// [`crate::Kind::InvalidSyntax`] with what is wrong and where.
+pub(crate) fn parse_object_watched(
+    body: &[u8],
+    watch: &mut impl Watch,
+) -> Result<Map<String, Value>> {
     if body.is_empty() {
         return Err(Error::invalid_syntax("the request has no body; a JSON object is expected"));
     }
-    match parse(body)? {
+    match parse_watched(body, watch)? {
         Value::Object(object) => Ok(object),
         _ => Err(Error::invalid_syntax("the body must be a JSON object")),
     }
 }
 
-/// How much deeper the value may go.
-#[derive(Clone, Copy)]
-struct Depth(usize);
+/// Sees values as they are parsed. A `level` is the nesting of the object or list: 0 for the outermost.
+pub(crate) trait Watch {
+    /// An element of a list begins.
+    fn element(&mut self, _level: usize) {}
+    /// An object has this name; its value is next.
+    fn name(&mut self, _level: usize, _name: &str) {}
+    /// The value of the name that came last in that object.
+    fn value(&mut self, _level: usize, _value: &Value) {}
+    /// Whether the elements of the list that begins are taken rather than kept in it.
+    fn takes(&mut self, _level: usize) -> bool {
+        false
+    }
+    /// An element of a list that is taken.
+    fn take(&mut self, _element: Value) {}
+}
 
-impl Depth {
-    fn down<E: serde::de::Error>(self) -> std::result::Result<Self, E> {
-        match self.0.checked_sub(1) {
-            Some(left) => Ok(Self(left)),
-            None => Err(E::custom(format!("nested more than {MAX_DEPTH} deep"))),
-        }
+/// Nobody watches.
+struct Unwatched;
+
+impl Watch for Unwatched {}
+
+struct Reader<'w, W> {
+    /// How much deeper the value may go.
+    left: usize,
+    watch: &'w mut W,
+}
+
+/// The level of what begins where that much is left, and what is left within it.
+fn down<E: serde::de::Error>(left: usize) -> std::result::Result<(usize, usize), E> {
+    match left.checked_sub(1) {
+        Some(within) => Ok((MAX_DEPTH.saturating_sub(left), within)),
+        None => Err(E::custom(format!("nested more than {MAX_DEPTH} deep"))),
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Depth {
+impl<'de, W: Watch> DeserializeSeed<'de> for Reader<'_, W> {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(
@@ -68,7 +106,7 @@ fn text<E: serde::de::Error>(text: &str) -> std::result::Result<(), E> {
     if text.contains('\0') { Err(E::custom("a string holds U+0000")) } else { Ok(()) }
 }
 
-impl<'de> Visitor<'de> for Depth {
+impl<'de, W: Watch> Visitor<'de> for Reader<'_, W> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -108,16 +146,28 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> std::result::Result<Value, A::Error> {
-        let depth = self.down()?;
+        let Self { left, watch } = self;
+        let (level, left) = down(left)?;
         let mut list = Vec::new();
-        while let Some(value) = seq.next_element_seed(depth)? {
+        if watch.takes(level) {
+            while let Some(value) = seq.next_element_seed(Reader { left, watch: &mut Unwatched })? {
+                watch.take(value);
+            }
+            return Ok(Value::Array(list));
+        }
+        loop {
+            watch.element(level);
+            let Some(value) = seq.next_element_seed(Reader { left, watch: &mut *watch })? else {
+                break;
+            };
             list.push(value);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Value, A::Error> {
-        let depth = self.down()?;
+        let Self { left, watch } = self;
+        let (level, left) = down(left)?;
         let mut object = Map::new();
         let mut seen: HashSet<String> = HashSet::new();
         while let Some(name) = map.next_key::<String>()? {
@@ -135,7 +185,9 @@ impl<'de> Visitor<'de> for Depth {
                     "the name \"{name}\" occurs twice in an object"
                 )));
             }
-            let value = map.next_value_seed(depth)?;
+            watch.name(level, &name);
+            let value = map.next_value_seed(Reader { left, watch: &mut *watch })?;
+            watch.value(level, &value);
             object.insert(name, value);
         }
         Ok(Value::Object(object))

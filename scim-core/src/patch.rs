@@ -5,6 +5,7 @@
 //! rows of the store, and a patch that has nothing else never loads a document.
 
 mod apply;
+mod listed;
 mod members;
 mod parse;
 

@@ -349,6 +349,11 @@ fn no_method(method: &str, allowed: &str) -> Error {
 
 /// The body of a request that writes: a JSON object of a type that says so.
 fn body(request: &Request<'_>) -> Result<Map<String, Value>> {
+    json::parse_object(json_of(request)?)
+}
+
+/// The body of a request that writes, which says that it is JSON.
+fn json_of<'a>(request: &Request<'a>) -> Result<&'a [u8]> {
     if let Some(content_type) = request.content_type {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if ![MEDIA_TYPE, "application/json"].iter().any(|t| essence.eq_ignore_ascii_case(t)) {
@@ -358,7 +363,7 @@ fn body(request: &Request<'_>) -> Result<Map<String, Value>> {
             return Err(Error::new(Kind::UnsupportedMediaType, detail));
         }
     }
-    json::parse_object(request.body)
+    Ok(request.body)
 }
 
 fn search_request(request: &Request<'_>, dialect: &Dialect) -> Result<Params> {

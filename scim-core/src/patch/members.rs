@@ -5,9 +5,11 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Verb;
+use super::listed::Listed;
 use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Literal, Op, Predicate};
+use crate::resource::Id;
 use crate::schema::{AttrRef, Attribute, Mutability, conform_one};
 use crate::text::same_name;
 
@@ -36,9 +38,11 @@ impl MemberChange {
 
 /// A member as a client names it. What it is, the store knows better.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberRef {
-    /// The id as sent.
-    pub id: String,
+pub enum MemberRef {
+    /// By what may be an id.
+    Id(Id),
+    /// By what can't be one.
+    Other(Box<str>),
 }
 
 impl MemberRef {
@@ -48,12 +52,37 @@ impl MemberRef {
     /// [`Kind::InvalidValue`] without a `value`.
     pub fn of(element: &Value) -> Result<Self> {
         match element.get("value").and_then(Value::as_str) {
-            Some(id) => Ok(Self { id: id.to_owned() }),
+            Some(id) => Ok(Id::parse(id).map_or_else(|| Self::Other(id.into()), Self::Id)),
             None => {
                 Err(Error::invalid_value("\"members.value\" is required: the id of the member"))
             }
         }
     }
+
+    /// The id, if it is one.
+    #[must_use]
+    pub fn id(&self) -> Option<&Id> {
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// As sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Id(id) => id.as_str(),
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// The value of an operation.
+pub(super) enum Given {
+    Value(Option<Value>),
+    /// A list, read already.
+    Listed(Listed),
 }
 
 /// The brackets of a path, and the sub-attribute behind them.
@@ -66,18 +95,19 @@ pub(super) fn member_change(
     verb: Verb,
     attr: &AttrRef,
     at: &Where<'_>,
-    value: Option<Value>,
+    value: Given,
     dialect: &mut Dialect,
 ) -> Result<Option<MemberChange>> {
     let is_value = at.sub.as_ref().is_none_or(|sub| sub.name == "value");
     match (verb, at.filter) {
         (Verb::Remove, None) if is_value => match value {
-            None | Some(Value::Null) => Ok(Some(MemberChange::RemoveAll)),
-            Some(value) if dialect.allows(Normalizer::RemoveListed) => {
-                let listed = refs(attr, value, dialect)?.into_iter().map(|r| r.id).collect();
+            Given::Value(None | Some(Value::Null)) => Ok(Some(MemberChange::RemoveAll)),
+            value if dialect.allows(Normalizer::RemoveListed) => {
+                let listed = refs(attr, value, dialect)?;
+                let listed = listed.iter().map(|r| r.as_str().to_owned()).collect();
                 Ok(Some(MemberChange::Remove(listed)))
             }
-            Some(_) => Err(Error::invalid_syntax(
+            _ => Err(Error::invalid_syntax(
                 "a remove of \"members\" takes no value; name members as members[value eq \"…\"]",
             )),
         },
@@ -92,11 +122,11 @@ pub(super) fn member_change(
             }
         }
         (Verb::Add, None) if at.sub.is_none() => {
-            let refs = refs(attr, value.unwrap_or_default(), dialect)?;
+            let refs = refs(attr, value, dialect)?;
             Ok(Some(MemberChange::Add(refs)))
         }
         (Verb::Replace, None) if at.sub.is_none() => {
-            let refs = refs(attr, value.unwrap_or_default(), dialect)?;
+            let refs = refs(attr, value, dialect)?;
             Ok(Some(MemberChange::Replace(refs)))
         }
         _ => {
@@ -111,16 +141,26 @@ pub(super) fn member_change(
     }
 }
 
-fn refs(attr: &AttrRef, value: Value, dialect: &mut Dialect) -> Result<Vec<MemberRef>> {
+fn refs(attr: &AttrRef, value: Given, dialect: &mut Dialect) -> Result<Vec<MemberRef>> {
     let list = match value {
-        Value::Null => Vec::new(),
-        Value::Array(list) => list,
-        one => vec![one],
+        Given::Listed(listed) => return listed.refs(dialect),
+        Given::Value(None | Some(Value::Null)) => Vec::new(),
+        Given::Value(Some(Value::Array(list))) => list,
+        Given::Value(Some(one)) => vec![one],
     };
     list.into_iter()
-        .filter_map(|element| conform_one("members", &attr.attribute, element, dialect).transpose())
-        .map(|element| MemberRef::of(&element?))
+        .filter_map(|element| member_ref(&attr.attribute, element, dialect).transpose())
         .collect()
+}
+
+/// Who is meant by an element of the list; nobody by an empty one.
+pub(super) fn member_ref(
+    members: &Attribute,
+    element: Value,
+    dialect: &mut Dialect,
+) -> Result<Option<MemberRef>> {
+    let element = conform_one("members", members, element, dialect)?;
+    element.as_ref().map(MemberRef::of).transpose()
 }
 
 /// The ids of `value eq "a" or value eq "b"`; `None` for any other filter.

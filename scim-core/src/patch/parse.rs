@@ -1,12 +1,16 @@
 //! From JSON to typed edits.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
-use super::members::{Where, member_change};
+use super::listed::{self, Listed};
+use super::members::{Given, Where, member_change};
 use super::{Edit, Patch, Selection, Verb};
 use crate::dialect::{Dialect, Normalizer, Preset};
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Literal, Op, Options, Predicate};
+use crate::json;
 use crate::path::{AttrPath, Target};
 use crate::schema::{
     AttrRef, Attribute, Mutability, ResourceType, Schema, conform, conform_one, unknown,
@@ -19,6 +23,20 @@ const PATCH_OP: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 const MAX_OPERATIONS: usize = 1000;
 
 impl Patch {
+    /// Reads a message for a resource type from a request's body. Members that it lists are never held as JSON.
+    ///
+    /// # Errors
+    /// [`Kind::InvalidSyntax`] for what isn't acceptable JSON, else as [`Self::parse`].
+    pub fn read(body: &[u8], kind: &ResourceType, dialect: &mut Dialect) -> Result<Self> {
+        match listed::Reader::new(kind, dialect.preset()) {
+            Some(mut reader) => {
+                let body = json::parse_object_watched(body, &mut reader)?;
+                Self::from_parts(Value::Object(body), reader.into_lists(), kind, dialect)
+            }
+            None => Self::parse(Value::Object(json::parse_object(body)?), kind, dialect),
+        }
+    }
+
     /// Parses a message for a resource type.
     ///
     /// # Errors
@@ -27,10 +45,21 @@ impl Patch {
     /// attributes that clients can't write, [`Kind::NoTarget`] for a `remove` without path,
     /// [`Kind::TooMany`] over 1,000 operations. The detail names the operation by number, from 1.
     pub fn parse(body: Value, kind: &ResourceType, dialect: &mut Dialect) -> Result<Self> {
+        Self::from_parts(body, HashMap::new(), kind, dialect)
+    }
+
+    /// `lists` has the members that were taken from operations' values, by the operation's number.
+    fn from_parts(
+        body: Value,
+        lists: HashMap<usize, Listed>,
+        kind: &ResourceType,
+        dialect: &mut Dialect,
+    ) -> Result<Self> {
         let operations = operations(body, dialect)?;
         let mut parser = Parser {
             kind,
             dialect,
+            lists,
             number: 0,
             patch: Self { edits: Vec::new(), members: Vec::new() },
         };
@@ -79,6 +108,7 @@ fn operations(body: Value, dialect: &mut Dialect) -> Result<Vec<Value>> {
 struct Parser<'a> {
     kind: &'a ResourceType,
     dialect: &'a mut Dialect,
+    lists: HashMap<usize, Listed>,
     number: usize,
     patch: Patch,
 }
@@ -230,6 +260,10 @@ impl Parser<'_> {
         }
         if self.kind.has_members() && attr.extension.is_none() && attr.attribute.name == "members" {
             let selection = Where { filter: target.filter.as_ref(), sub: attr.sub.clone() };
+            let value = match self.lists.remove(&self.number) {
+                Some(listed) => Given::Listed(listed),
+                None => Given::Value(value),
+            };
             let changes = member_change(verb, &attr, &selection, value, self.dialect)?;
             self.patch.members.extend(changes);
             return Ok(());

@@ -18,6 +18,7 @@ use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Request, Response};
+use crate::patch::Patch;
 use crate::resource::{Id, Version};
 use crate::schema::ResourceType;
 use crate::store::{Store, Transaction};
@@ -320,7 +321,9 @@ impl<S, D> Inner<S, D> {
                 (id, prepare_replace(&*self.env.passwords, &kind, data("the resource")?)?)
             }
             ("PATCH", Some(id)) => {
-                (id, prepare_patch(&*self.env.passwords, &kind, data("a PATCH message")?, dialect)?)
+                let message = Value::Object(data("a PATCH message")?);
+                let patch = Patch::parse(message, &kind, dialect)?;
+                (id, prepare_patch(&*self.env.passwords, patch)?)
             }
             ("DELETE", Some(id)) => (id, Action::Delete),
             ("POST" | "PUT" | "PATCH" | "DELETE", _) => {

@@ -82,21 +82,19 @@ impl<S, D> Inner<S, D> {
             return Err(Error::new(Kind::TooMany, detail));
         }
         let mut seen = HashSet::with_capacity(refs.len());
-        let ids: Vec<Id> = refs
-            .iter()
-            .filter_map(|r| Id::parse(&r.id))
-            .filter(|id| seen.insert(id.clone()))
-            .collect();
+        let ids: Vec<Id> =
+            refs.iter().filter_map(MemberRef::id).filter(|id| seen.insert(*id)).cloned().collect();
         let known: HashMap<Id, _> = if ids.is_empty() {
             HashMap::new()
         } else {
             tx.identify(&ids)?.into_iter().map(|i| (i.id, (i.kind, i.label))).collect()
         };
         for r in refs {
-            let kind = Id::parse(&r.id).and_then(|id| known.get(&id)).map(|(kind, _)| kind);
+            let kind = r.id().and_then(|id| known.get(id)).map(|(kind, _)| kind);
             let fits = kind.is_some_and(|kind| self.may_be_member(kind));
             if !fits && !dialect.allows(Normalizer::SkipUnknownMembers) {
-                let detail = format!("members: there is no user or group with the id \"{}\"", r.id);
+                let detail =
+                    format!("members: there is no user or group with the id \"{}\"", r.as_str());
                 return Err(Error::invalid_value(detail));
             }
         }

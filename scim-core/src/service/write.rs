@@ -10,13 +10,13 @@ use super::precondition::Precondition;
 use super::read::one;
 use super::render::location;
 use super::secrets::{NoTime, hash_secret, hash_secrets};
-use super::{Call, Inner, Service, body, no_method};
+use super::{Call, Inner, Service, body, json_of, no_method};
 use crate::dialect::Dialect;
 use crate::directory::Directory;
 use crate::env::Passwords;
 use crate::error::{Error, Kind, Result};
 use crate::http::{Request, Response};
-use crate::patch::{MemberChange, Patch};
+use crate::patch::{MemberChange, MemberRef, Patch};
 use crate::projection::Projection;
 use crate::resource::{Id, Resource};
 use crate::schema::{Checked, Intent, ResourceType};
@@ -45,7 +45,7 @@ impl Write {
         let Action::Patch(patch) = &self.action else { return Vec::new() };
         match patch.member_changes() {
             [MemberChange::Add(refs)] if patch.is_empty() => {
-                refs.iter().filter_map(|r| Id::parse(&r.id)).collect()
+                refs.iter().filter_map(MemberRef::id).cloned().collect()
             }
             [MemberChange::Remove(ids)] if patch.is_empty() => {
                 ids.iter().filter_map(|id| Id::parse(id)).collect()
@@ -126,7 +126,8 @@ where
             }
             "PUT" => (prepare_replace(passwords, kind, body(request)?)?, Answer::Resource(200)),
             "PATCH" => {
-                let action = prepare_patch(passwords, kind, body(request)?, dialect)?;
+                let action =
+                    prepare_patch(passwords, Patch::read(json_of(request)?, kind, dialect)?)?;
                 // RFC 7644 §3.5.2: 204 "if … the client did not specify attributes". A group may be huge, so
                 // its clients get 204; a user's get what they changed.
                 let shown = !kind.has_members() || params.projects();
@@ -217,13 +218,7 @@ pub(super) fn prepare_replace(
     Ok(Action::Replace(input))
 }
 
-pub(super) fn prepare_patch(
-    passwords: &dyn Passwords,
-    kind: &ResourceType,
-    input: Map<String, Value>,
-    dialect: &mut Dialect,
-) -> Result<Action> {
-    let mut patch = Patch::parse(Value::Object(input), kind, dialect)?;
+pub(super) fn prepare_patch(passwords: &dyn Passwords, mut patch: Patch) -> Result<Action> {
     for secret in patch.secrets_mut() {
         *secret = hash_secret(passwords, secret)?;
     }

@@ -205,10 +205,10 @@ fn members_come_out_apart() {
     assert!(patch.is_empty());
     let ids = |change: &MemberChange| match change {
         MemberChange::Add(refs) => {
-            format!("add {:?}", refs.iter().map(|r| &r.id).collect::<Vec<_>>())
+            format!("add {:?}", refs.iter().map(|r| r.as_str()).collect::<Vec<_>>())
         }
         MemberChange::Replace(refs) => {
-            format!("replace {:?}", refs.iter().map(|r| &r.id).collect::<Vec<_>>())
+            format!("replace {:?}", refs.iter().map(|r| r.as_str()).collect::<Vec<_>>())
         }
         MemberChange::Remove(ids) => format!("remove {ids:?}"),
         MemberChange::RemoveAll => "clear".into(),
