@@ -75,16 +75,22 @@ impl Body {
     /// # Errors
     /// What a chunk failed with.
     pub fn collect(self) -> Result<Vec<u8>> {
+        if let Self::Full(bytes) = self {
+            return Ok(bytes);
+        }
+        let mut all = Vec::new();
+        for chunk in self.chunks() {
+            all.extend(chunk?);
+        }
+        Ok(all)
+    }
+
+    /// The body piece by piece, however it came.
+    pub fn chunks(self) -> Box<dyn Iterator<Item = Result<Vec<u8>>> + Send> {
         match self {
-            Self::Empty => Ok(Vec::new()),
-            Self::Full(bytes) => Ok(bytes),
-            Self::Chunks(chunks) => {
-                let mut all = Vec::new();
-                for chunk in chunks {
-                    all.extend(chunk?);
-                }
-                Ok(all)
-            }
+            Self::Empty => Box::new(std::iter::empty()),
+            Self::Full(bytes) => Box::new(std::iter::once(Ok(bytes))),
+            Self::Chunks(chunks) => chunks,
         }
     }
 }

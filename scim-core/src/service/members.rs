@@ -84,7 +84,7 @@ impl<S, D> Inner<S, D> {
         let mut seen = HashSet::with_capacity(refs.len());
         let ids: Vec<Id> =
             refs.iter().filter_map(MemberRef::id).filter(|id| seen.insert(*id)).cloned().collect();
-        let known: HashMap<Id, _> = if ids.is_empty() {
+        let mut known: HashMap<Id, _> = if ids.is_empty() {
             HashMap::new()
         } else {
             tx.identify(&ids)?.into_iter().map(|i| (i.id, (i.kind, i.label))).collect()
@@ -101,7 +101,7 @@ impl<S, D> Inner<S, D> {
         let members: Vec<Member> = ids
             .into_iter()
             .filter_map(|id| {
-                let (kind, display) = known.get(&id)?.clone();
+                let (kind, display) = known.remove(&id)?;
                 self.may_be_member(&kind).then_some(Member { id, kind, display })
             })
             .collect();

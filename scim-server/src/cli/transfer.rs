@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use scim_core::Caller;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
-use scim_core::http::Request;
+use scim_core::http::{Request, Response};
 use scim_core::store::Tenant;
 use serde_json::{Map, Value, json};
 
@@ -42,7 +42,29 @@ impl Client {
     }
 
     fn send(&self, method: &str, path: &str, query: &str, body: &str) -> Result<(u16, Value)> {
-        let response = self.opened.handler.handle(
+        let response = self.ask(method, path, query, body);
+        let body = response.body.collect()?;
+        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
+        Ok((response.status, value))
+    }
+
+    /// Writes a resource as a line; says whether it is still there.
+    fn write_whole(&self, path: &str, out: &mut impl Write) -> Result<bool> {
+        let response = self.ask("GET", path, "", "");
+        match response.status {
+            200 => {}
+            404 => return Ok(false),
+            _ => return Err(refused(&serde_json::from_slice(&response.body.collect()?)?)),
+        }
+        for chunk in response.body.chunks() {
+            out.write_all(&chunk?)?;
+        }
+        writeln!(out)?;
+        Ok(true)
+    }
+
+    fn ask(&self, method: &str, path: &str, query: &str, body: &str) -> Response {
+        self.opened.handler.handle(
             &self.caller,
             &Request {
                 method,
@@ -53,10 +75,7 @@ impl Client {
                 request_id: &self.caller.actor,
                 ..Request::default()
             },
-        );
-        let body = response.body.collect()?;
-        let value = if body.is_empty() { Value::Null } else { serde_json::from_slice(&body)? };
-        Ok((response.status, value))
+        )
     }
 }
 
@@ -201,11 +220,12 @@ pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
         }
     };
     let mut written = 0;
-    for endpoint in ["/Users", "/Groups"] {
+    // A group may be huge: it is written as it is read, and its page has nothing but its id.
+    for (endpoint, asked) in [("/Users", ""), ("/Groups", "&attributes=id")] {
         let mut cursor = String::new();
         let mut bar: Option<ProgressBar> = None;
         loop {
-            let query = format!("count=500&cursor={cursor}");
+            let query = format!("count=500&cursor={cursor}{asked}");
             let (status, page) = client.send("GET", endpoint, &query, "")?;
             if status != 200 {
                 return Err(refused(&page));
@@ -214,7 +234,14 @@ pub(super) fn export(config: &Config, export: &Export) -> Result<()> {
             let bar =
                 bar.get_or_insert_with(|| progress(usize::try_from(total).unwrap_or_default()));
             for resource in page.get("Resources").and_then(Value::as_array).into_iter().flatten() {
-                writeln!(out, "{resource}")?;
+                if asked.is_empty() {
+                    writeln!(out, "{resource}")?;
+                } else {
+                    let id = resource.get("id").and_then(Value::as_str).unwrap_or_default();
+                    if !client.write_whole(&format!("{endpoint}/{id}"), &mut out)? {
+                        continue;
+                    }
+                }
                 written += 1;
                 bar.inc(1);
             }

@@ -129,6 +129,12 @@ impl Statement {
         self
     }
 
+    /// As [`Self::text`], without a copy.
+    pub(super) fn owned_text(mut self, value: String) -> Self {
+        self.parts.push(Part::Text(value));
+        self
+    }
+
     pub(super) fn optional_text(mut self, value: Option<&str>) -> Self {
         self.parts.push(Part::OptionalText(value.map(str::to_owned)));
         self

@@ -34,6 +34,7 @@ use super::writer::{Attempt, changes, is_as_before};
 
 use rows::version_of;
 pub(super) use rows::{Row, id_of};
+use told::Told;
 
 /// Rows that are read in a moment.
 pub(super) const FEW: usize = 250;
@@ -50,7 +51,7 @@ pub struct DieselTransaction<'a> {
     pub(super) tenant: Tenant,
     pub(super) hold: Hold<'a>,
     /// Events to be written before the commit, each in its organization.
-    told: Vec<(Tenant, Event)>,
+    told: Vec<Told>,
     /// The first event told here: ids of later ones are higher.
     first_told: Option<Id>,
     /// The database ended the transaction: nothing more may be done in it.
@@ -426,7 +427,7 @@ impl Transaction for DieselTransaction<'_> {
 
     fn append(&mut self, event: &Event) -> Result<()> {
         self.first_told.get_or_insert_with(|| event.id.clone());
-        self.told.push((self.tenant.clone(), event.clone()));
+        self.told.push(Told::new(&self.tenant, event));
         Ok(())
     }
 

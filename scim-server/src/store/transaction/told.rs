@@ -24,6 +24,34 @@ const LATER_EVENTS: &str = "SELECT e.org, CASE WHEN s.by = 0 THEN e.id ELSE \
      AS bigint)), 12, '0'), 9, 4) || substr(e.id, 14) END, \
      GREATEST(e.at + s.by, s.at), e.name, e.actor, e.request_id, e.target, e.detail FROM ";
 
+/// An event as its row will have it.
+pub(super) struct Told {
+    org: Tenant,
+    id: Id,
+    at: i64,
+    name: String,
+    actor: String,
+    request_id: String,
+    target: Id,
+    /// As text: of many members as values there would be two copies.
+    detail: String,
+}
+
+impl Told {
+    pub(super) fn new(org: &Tenant, event: &Event) -> Self {
+        Self {
+            org: org.clone(),
+            id: event.id.clone(),
+            at: event.at.as_millisecond(),
+            name: event.name.clone(),
+            actor: event.actor.clone(),
+            request_id: event.request_id.clone(),
+            target: event.target.clone(),
+            detail: event.detail.to_string(),
+        }
+    }
+}
+
 /// The time in an id of the kind that rises with time, in milliseconds.
 pub(super) fn milliseconds(id: &Id) -> Option<i64> {
     let uuid = uuid::Uuid::parse_str(id.as_str()).ok().filter(|id| id.get_version_num() == 7)?;
@@ -39,10 +67,14 @@ impl DieselTransaction<'_> {
 
     pub(in crate::store) fn leave_events(&mut self) -> Result<()> {
         let told = std::mem::take(&mut self.told);
-        told.chunks(TOLD).try_for_each(|told| self.insert_events(told))
+        let mut told = told.into_iter().peekable();
+        while told.peek().is_some() {
+            self.insert_events(told.by_ref().take(TOLD).collect())?;
+        }
+        Ok(())
     }
 
-    pub(super) fn insert_events(&mut self, told: &[(Tenant, Event)]) -> Result<()> {
+    fn insert_events(&mut self, told: Vec<Told>) -> Result<()> {
         // A failure is the whole transaction's: SQLite need not keep copies of the pages to undo it.
         let mut sql = Statement::default()
             .per_backend("INSERT OR FAIL INTO", "INSERT INTO")
@@ -53,31 +85,34 @@ impl DieselTransaction<'_> {
             None => sql.sql("VALUES "),
             Some(_) => sql.sql(LATER_EVENTS).sql("(VALUES "),
         };
-        for (i, (org, event)) in told.iter().enumerate() {
+        let organizations: BTreeSet<Tenant> = match first {
+            None => BTreeSet::new(),
+            Some(_) => told.iter().map(|event| event.org.clone()).collect(),
+        };
+        let (rows, named_by) = (told.len(), told.first().map(|event| event.id.clone()));
+        for (i, event) in told.into_iter().enumerate() {
             sql = sql
                 .sql(if i > 0 { ", (" } else { "(" })
-                .text(org.as_str())
+                .text(event.org.as_str())
                 .sql(", ")
                 .text(event.id.as_str())
                 .sql(", ")
-                .integer(event.at.as_millisecond())
+                .integer(event.at)
                 .sql(", ")
-                .text(&event.name)
+                .owned_text(event.name)
                 .sql(", ")
-                .text(&event.actor)
+                .owned_text(event.actor)
                 .sql(", ")
-                .text(&event.request_id)
+                .owned_text(event.request_id)
                 .sql(", ")
                 .text(event.target.as_str())
                 .sql(", ")
-                .text(&event.detail.to_string())
+                .owned_text(event.detail)
                 .sql(")");
         }
         sql = match first {
-            None => sql.named_by::<name::InsertEvents>(told.len()),
+            None => sql.named_by::<name::InsertEvents>(rows),
             Some((id, time)) => {
-                let organizations: BTreeSet<&str> =
-                    told.iter().map(|(org, _)| org.as_str()).collect();
                 sql
                 .sql(
                     ") AS e (org, id, at, name, actor, request_id, target, detail), \
@@ -90,14 +125,13 @@ impl DieselTransaction<'_> {
                 )
                 .integer(time)
                 .sql(" ELSE 0 END AS by, l.at FROM (SELECT MAX(p.id) AS id, MAX(p.at) AS at FROM unnest(")
-                .list(organizations)
+                .list(organizations.iter().map(Tenant::as_str))
                 .sql(
                     ") AS o (org) CROSS JOIN LATERAL (SELECT id, at FROM events WHERE events.org = o.org \
                      ORDER BY id DESC LIMIT 1) p) l) s",
                 )
             }
         };
-        let first = told.first().map(|(_, event)| event.id.clone());
-        self.write_later(EVENTS, first.as_ref().map(Id::as_str).unwrap_or_default(), sql)
+        self.write_later(EVENTS, named_by.as_ref().map(Id::as_str).unwrap_or_default(), sql)
     }
 }
