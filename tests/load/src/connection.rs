@@ -2,6 +2,7 @@
 //! the server that it measures.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -10,24 +11,56 @@ use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Where a SCIM server is, and with which token.
+/// Where a server is, and what it speaks there.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     host: String,
     /// The path of the base URL, without a slash at its end.
     root: String,
-    token: String,
+    media_type: &'static str,
 }
 
 impl Endpoint {
+    /// A SCIM server.
+    ///
     /// # Errors
     /// A URL that isn't `http://host:port/path`.
-    pub fn new(base_url: &str, token: &str) -> Result<Self> {
+    pub fn new(base_url: &str) -> Result<Self> {
         let rest = base_url.strip_prefix("http://").context("only http:// can be measured")?;
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let path = path.trim_end_matches('/');
         let root = if path.is_empty() { String::new() } else { format!("/{path}") };
-        Ok(Self { host: host.to_owned(), root, token: token.to_owned() })
+        Ok(Self { host: host.to_owned(), root, media_type: "application/scim+json" })
+    }
+
+    /// The administrative API of this project's server.
+    #[must_use]
+    pub fn administration(&self) -> Self {
+        Self { root: "/api/v1".into(), media_type: "application/json", ..self.clone() }
+    }
+}
+
+/// Whom requests are sent for: a bearer token, which most often stands for an organization.
+#[derive(Debug, Clone, Default)]
+pub struct Token(Rc<str>);
+
+impl Token {
+    /// The token of that secret.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self(secret.into())
+    }
+
+    /// A request with that token.
+    #[must_use]
+    pub fn request(&self, method: &'static str, path: String, body: Vec<u8>) -> Request {
+        Request { method, path, body, token: self.clone() }
+    }
+
+    /// A GET.
+    #[must_use]
+    pub fn get(&self, path: String) -> Request {
+        self.request("GET", path, Vec::new())
     }
 }
 
@@ -40,14 +73,8 @@ pub struct Request {
     pub path: String,
     /// The body; empty without one.
     pub body: Vec<u8>,
-}
-
-impl Request {
-    /// A GET.
-    #[must_use]
-    pub fn get(path: String) -> Self {
-        Self { method: "GET", path, body: Vec::new() }
-    }
+    /// Whose request it is.
+    pub token: Token,
 }
 
 /// An answer.
@@ -109,12 +136,18 @@ impl Connection {
         head.clear();
         write!(
             head,
-            "{} {}{} HTTP/1.1\r\nHost: {}\r\nAccept: application/scim+json\r\nAuthorization: Bearer {}\r\n",
-            request.method, endpoint.root, request.path, endpoint.host, endpoint.token
+            "{} {}{} HTTP/1.1\r\nHost: {}\r\nAccept: {}\r\nAuthorization: Bearer {}\r\n",
+            request.method,
+            endpoint.root,
+            request.path,
+            endpoint.host,
+            endpoint.media_type,
+            request.token.0
         )?;
         if !request.body.is_empty() {
             let length = request.body.len();
-            write!(head, "Content-Type: application/scim+json\r\nContent-Length: {length}\r\n")?;
+            let media_type = endpoint.media_type;
+            write!(head, "Content-Type: {media_type}\r\nContent-Length: {length}\r\n")?;
         }
         head.push_str("\r\n");
         buffer.clear();

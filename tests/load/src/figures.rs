@@ -47,6 +47,15 @@ impl Tally {
         self.latencies_us.is_empty() && self.errors > 100
     }
 
+    /// # Errors
+    /// If a request failed, or an answer was wrong: how many, and why the first did.
+    pub fn require_good(&self) -> anyhow::Result<()> {
+        let wrong = self.errors + self.failed_checks;
+        let why = self.first_trouble.as_deref().unwrap_or_default();
+        anyhow::ensure!(wrong == 0, "{wrong} requests failed or were answered wrongly: {why}");
+        Ok(())
+    }
+
     /// Takes another's answers in.
     pub fn merge(&mut self, other: Self) {
         self.latencies_us.extend(other.latencies_us);
@@ -130,4 +139,12 @@ pub struct Figures {
     pub memory_mib: Option<f64>,
     /// The first error or failed check.
     pub trouble: Option<String>,
+}
+
+/// # Errors
+/// If a request failed, or an answer was wrong.
+pub fn require_good(figures: &[Figures]) -> anyhow::Result<()> {
+    let wrong: u64 = figures.iter().map(|f| f.errors + f.failed_checks).sum();
+    anyhow::ensure!(wrong == 0, "{wrong} requests failed or were answered wrongly");
+    Ok(())
 }

@@ -54,6 +54,13 @@ pub fn group(name: &str) -> Value {
     json!({"schemas": [GROUP], "displayName": name, "externalId": format!("ext-{name}")})
 }
 
+/// A group with members.
+#[must_use]
+pub fn group_of<'a>(name: &str, members: impl IntoIterator<Item = &'a str>) -> Value {
+    let members: Vec<_> = members.into_iter().map(|id| json!({"value": id})).collect();
+    json!({"schemas": [GROUP], "displayName": name, "members": members})
+}
+
 /// A PATCH of one operation.
 #[must_use]
 pub fn patch(operation: &Value) -> Vec<u8> {
@@ -106,6 +113,18 @@ pub fn id_of(body: &[u8]) -> Result<String> {
         id: String,
     }
     Ok(serde_json::from_slice::<WithId>(body).context("an answer without an id")?.id)
+}
+
+/// The secret of the token in an answer of the administrative API.
+///
+/// # Errors
+/// An answer without one.
+pub fn token_of(body: &[u8]) -> Result<String> {
+    #[derive(serde::Deserialize)]
+    struct WithToken {
+        token: String,
+    }
+    Ok(serde_json::from_slice::<WithToken>(body).context("an answer without a token")?.token)
 }
 
 /// What a list should hold: exactly these users, in any order.

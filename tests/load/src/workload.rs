@@ -1,150 +1,53 @@
 //! The workload: phases of a closed loop over a few connections.
 
+mod closed_loop;
 mod groups;
+mod organizations;
+mod phases;
 mod sequences;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Args;
 use serde_json::Value;
 
-use crate::connection::{Connection, Endpoint, Request};
-use crate::figures::{Figures, Tally, Watch};
+pub use phases::{Phase, Settings};
+
+use crate::connection::{Endpoint, Request, Token};
+use crate::figures::{Figures, Watch};
 use crate::messages::{
     encode, external_id, id_of, lists_users, name_prefix, patch_active, user, user_name,
 };
-
-/// How much of what is sent.
-#[derive(Debug, Clone, Args)]
-pub struct Settings {
-    /// Users to create
-    #[arg(long, default_value_t = 12_000)]
-    pub users: usize,
-    /// Connections, each with one request at a time
-    #[arg(long, default_value_t = 16)]
-    pub connections: usize,
-    /// Seconds that a timed phase takes
-    #[arg(long, default_value_t = 3.0)]
-    pub seconds: f64,
-    /// Sizes of the group whose members are changed
-    #[arg(long, value_delimiter = ',', default_value = "100,1000,10000")]
-    pub members: Vec<usize>,
-    /// Members added and removed, one at a time, at each size
-    #[arg(long, default_value_t = 200)]
-    pub samples: usize,
-    /// Resources on a page
-    #[arg(long, default_value_t = 100)]
-    pub page: usize,
-    /// Operations in a bulk request
-    #[arg(long, default_value_t = 1000)]
-    pub bulk: usize,
-    /// Only these phases, by name; the users are created in any case
-    #[arg(long, value_delimiter = ',')]
-    pub phases: Vec<String>,
-}
-
-impl Settings {
-    /// Whether a phase is asked for.
-    #[must_use]
-    pub fn runs(&self, phase: Phase) -> bool {
-        phase == Phase::Create
-            || self.phases.is_empty()
-            || self.phases.iter().any(|name| name == phase.name())
-    }
-}
-
-/// A part of the workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Phase {
-    Create,
-    Get,
-    FilterUserName,
-    FilterExternalId,
-    FilterEmail,
-    FilterPrefix,
-    ListFirst,
-    ListDeep,
-    ListByCursor,
-    PatchActive,
-    Put,
-    Sync,
-    Group,
-    Bulk,
-    Delete,
-}
-
-impl Phase {
-    /// All of them, in order.
-    pub const ALL: [Self; 15] = [
-        Self::Create,
-        Self::Get,
-        Self::FilterUserName,
-        Self::FilterExternalId,
-        Self::FilterEmail,
-        Self::FilterPrefix,
-        Self::ListFirst,
-        Self::ListDeep,
-        Self::ListByCursor,
-        Self::PatchActive,
-        Self::Put,
-        Self::Sync,
-        Self::Group,
-        Self::Bulk,
-        Self::Delete,
-    ];
-
-    /// Its name, in options and figures.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Get => "get",
-            Self::FilterUserName => "filter-user-name",
-            Self::FilterExternalId => "filter-external-id",
-            Self::FilterEmail => "filter-email",
-            Self::FilterPrefix => "filter-prefix",
-            Self::ListFirst => "list-first",
-            Self::ListDeep => "list-deep",
-            Self::ListByCursor => "list-by-cursor",
-            Self::PatchActive => "patch-active",
-            Self::Put => "put",
-            Self::Sync => "sync",
-            Self::Group => "group",
-            Self::Bulk => "bulk",
-            Self::Delete => "delete",
-        }
-    }
-}
+use closed_loop::{Check, Limit, run_loop, spread};
+use organizations::Tokens;
+use sequences::create;
 
 /// A server under load, and what was made in it so far.
 #[derive(Debug)]
 pub struct Subject {
     endpoint: Endpoint,
     pid: Option<u32>,
+    /// Of each organization.
+    tokens: Tokens,
     /// The users that are there: number and id.
     users: Rc<Vec<(usize, String)>>,
+    /// The id of each organization's group.
+    groups: Vec<String>,
     /// Times that each user was patched and put, so that each request changes something.
     rounds: Rc<Cell<usize>>,
     /// The number of the next new user.
     next: Rc<Cell<usize>>,
 }
 
-/// What looks into an answer.
-type Check = Rc<dyn Fn(usize, &[u8]) -> Result<()>>;
-
-/// One answer in so many is looked into.
-const CHECK_EVERY: usize = 20;
-
 impl Subject {
-    /// A server; with its process id its CPU time and memory are told.
+    /// One organization of a server; with its process id its CPU time and memory are told.
     #[must_use]
-    pub fn new(endpoint: Endpoint, pid: Option<u32>) -> Self {
-        let (rounds, next) = (Rc::default(), Rc::default());
-        Self { endpoint, pid, users: Rc::default(), rounds, next }
+    pub fn new(endpoint: Endpoint, token: &Token, pid: Option<u32>) -> Self {
+        let (users, groups, rounds, next) =
+            (Rc::default(), Vec::new(), Rc::default(), Rc::default());
+        let tokens = Tokens::new(vec![token.clone()]);
+        Self { endpoint, pid, tokens, users, groups, rounds, next }
     }
 
     /// Goes on with the same users at another address.
@@ -161,16 +64,16 @@ impl Subject {
         if phase != Phase::Create {
             ensure!(!self.users.is_empty(), "there are no users to run {name} with");
         }
-        let users = Rc::clone(&self.users);
-        let some = move |i: usize| {
-            let spread = (i.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 20) % users.len().max(1);
-            users.get(spread).cloned().unwrap_or_default()
-        };
+        let (users, tokens) = (Rc::clone(&self.users), self.tokens.clone());
+        let some = move |i: usize| users.get(spread(i, users.len())).cloned().unwrap_or_default();
         match phase {
             Phase::Create => return Ok(vec![self.create(settings).await]),
             Phase::Get => {
                 let picked = some.clone();
-                let make = move |i| Request::get(format!("/Users/{}", picked(i).1));
+                let make = move |i| {
+                    let (n, id) = picked(i);
+                    tokens.of(n).get(format!("/Users/{id}"))
+                };
                 let check = move |i, body: &[u8]| {
                     let found: Value = serde_json::from_slice(body)?;
                     let name = found.get("userName").and_then(Value::as_str);
@@ -192,23 +95,32 @@ impl Subject {
             }
             Phase::FilterPrefix => {
                 let picked = some.clone();
+                let theirs = tokens.clone();
                 let make = move |i| {
-                    let filter = format!("userName sw \"{}\"", name_prefix(picked(i).0));
-                    Request::get(format!("/Users?count=20&filter={}", encode(&filter)))
+                    let (n, _) = picked(i);
+                    let filter = format!("userName sw \"{}\"", name_prefix(n));
+                    theirs.of(n).get(format!("/Users?count=20&filter={}", encode(&filter)))
                 };
                 let last = settings.users;
                 let check = move |i, body: &[u8]| {
-                    let first = some(i).0 / 10 * 10;
-                    let names = (first..(first + 10).min(last)).map(user_name);
+                    let (n, _) = some(i);
+                    let first = n / 10 * 10;
+                    let alike = first..(first + 10).min(last);
+                    let there =
+                        |other: &usize| tokens.organization(*other) == tokens.organization(n);
+                    let names = alike.filter(there).map(user_name);
                     lists_users(body, &names.collect::<Vec<_>>())
                 };
                 Ok(vec![self.timed(name, settings, make, Rc::new(check)).await])
             }
             Phase::ListFirst | Phase::ListDeep => {
-                let (page, there) = (settings.page, self.users.len());
+                let (page, there) = (settings.page, self.users_each());
                 let deep = there.saturating_sub(page * 2).max(1);
                 let start = if phase == Phase::ListDeep { deep } else { 1 };
-                let make = move |_| Request::get(format!("/Users?startIndex={start}&count={page}"));
+                let make = move |i| {
+                    let path = format!("/Users?startIndex={start}&count={page}");
+                    tokens.of(spread(i, tokens.len())).get(path)
+                };
                 let check = move |_, body: &[u8]| is_page(body, there, page.min(there));
                 Ok(vec![self.timed(name, settings, make, Rc::new(check)).await])
             }
@@ -229,7 +141,7 @@ impl Subject {
                         patch_active(round % 2 == 1)
                     };
                     let method = if put { "PUT" } else { "PATCH" };
-                    Request { method, path: format!("/Users/{id}"), body }
+                    tokens.of(n).request(method, format!("/Users/{id}"), body)
                 };
                 let check = |_, body: &[u8]| id_of(body).map(drop);
                 Ok(vec![self.timed(name, settings, make, Rc::new(check)).await])
@@ -238,12 +150,19 @@ impl Subject {
                 let users = Rc::clone(&self.users);
                 let all = users.len();
                 let make = move |i| {
-                    let (_, id) = users.get(i).cloned().unwrap_or_default();
-                    Request { method: "DELETE", path: format!("/Users/{id}"), body: Vec::new() }
+                    let (n, id) = users.get(i).cloned().unwrap_or_default();
+                    tokens.of(n).request("DELETE", format!("/Users/{id}"), Vec::new())
                 };
                 let watch = Watch::begin(self.pid);
                 let limit = Limit { requests: all, time: Some(settings.seconds) };
-                let tally = self.run_loop(settings, limit, make, Rc::new(|_, _| Ok(()))).await;
+                let tally = run_loop(
+                    &self.endpoint,
+                    settings.connections,
+                    limit,
+                    make,
+                    Rc::new(|_, _| Ok(())),
+                )
+                .await;
                 Ok(vec![watch.end(name, tally, 1.0)])
             }
             Phase::ListByCursor => Ok(vec![self.by_cursor(settings).await]),
@@ -263,11 +182,8 @@ impl Subject {
         let new = users.saturating_sub(first);
         let made = Rc::new(RefCell::new(vec![None; new]));
         let keep = Rc::clone(&made);
-        let make = move |i| Request {
-            method: "POST",
-            path: "/Users".into(),
-            body: user(first + i).to_string().into_bytes(),
-        };
+        let tokens = self.tokens.clone();
+        let make = move |i| create(&tokens.of(first + i), first + i);
         let check = move |i: usize, body: &[u8]| {
             let id = id_of(body)?;
             *keep.borrow_mut().get_mut(i).context("a user too many")? = Some(id);
@@ -275,7 +191,8 @@ impl Subject {
         };
         let watch = Watch::begin(self.pid);
         let limit = Limit { requests: new, time: None };
-        let tally = self.run_loop(settings, limit, make, Rc::new(check)).await;
+        let tally =
+            run_loop(&self.endpoint, settings.connections, limit, make, Rc::new(check)).await;
         let figures = watch.end(Phase::Create.name(), tally, 1.0);
         let made = made.take().into_iter().enumerate();
         let made = made.filter_map(|(n, id)| Some((first + n, id?)));
@@ -293,9 +210,11 @@ impl Subject {
         value: fn(usize) -> String,
     ) -> Figures {
         let picked = some.clone();
+        let tokens = self.tokens.clone();
         let make = move |i| {
-            let filter = format!("{text} \"{}\"", value(picked(i).0));
-            Request::get(format!("/Users?filter={}", encode(&filter)))
+            let (n, _) = picked(i);
+            let filter = format!("{text} \"{}\"", value(n));
+            tokens.of(n).get(format!("/Users?filter={}", encode(&filter)))
         };
         let check = move |i, body: &[u8]| lists_users(body, &[user_name(some(i).0)]);
         self.timed(name, settings, make, Rc::new(check)).await
@@ -310,90 +229,8 @@ impl Subject {
     ) -> Figures {
         let watch = Watch::begin(self.pid);
         let limit = Limit { requests: usize::MAX, time: Some(settings.seconds) };
-        let tally = self.run_loop(settings, limit, make, check).await;
+        let tally = run_loop(&self.endpoint, settings.connections, limit, make, check).await;
         watch.end(name, tally, 1.0)
-    }
-
-    /// Each connection takes the next number until they or the time are used up.
-    async fn run_loop(
-        &self,
-        settings: &Settings,
-        limit: Limit,
-        make: impl Fn(usize) -> Request + 'static,
-        check: Check,
-    ) -> Tally {
-        let (make, next) = (Rc::new(make), Rc::new(Cell::new(0_usize)));
-        let check_every = if limit.time.is_none() { 1 } else { CHECK_EVERY };
-        let end = limit.time.map(|seconds| Instant::now() + Duration::from_secs_f64(seconds));
-        let tasks: Vec<_> = (0..settings.connections)
-            .map(|_| {
-                let (make, next, check) = (Rc::clone(&make), Rc::clone(&next), Rc::clone(&check));
-                let mut connection = Connection::new(&self.endpoint);
-                tokio::task::spawn_local(async move {
-                    let mut tally = Tally::default();
-                    if let Err(error) = connection.open().await {
-                        tally.error(format!("{error:#}"));
-                    }
-                    while end.is_none_or(|end| Instant::now() < end) && !tally.is_hopeless() {
-                        let i = next.get();
-                        if i >= limit.requests {
-                            break;
-                        }
-                        next.set(i + 1);
-                        let request = make(i);
-                        let body = exchange(&mut connection, &request, &mut tally).await;
-                        if let Some(body) = body.filter(|_| i % check_every == 0) {
-                            tally.checked(check(i, &body));
-                        }
-                    }
-                    tally
-                })
-            })
-            .collect();
-        join(tasks).await
-    }
-}
-
-#[derive(Clone, Copy)]
-struct Limit {
-    requests: usize,
-    /// Seconds.
-    time: Option<f64>,
-}
-
-/// Waits for all and adds up.
-async fn join(tasks: Vec<tokio::task::JoinHandle<Tally>>) -> Tally {
-    let mut all = Tally::default();
-    for task in tasks {
-        match task.await {
-            Ok(tally) => all.merge(tally),
-            Err(error) => all.error(error),
-        }
-    }
-    all
-}
-
-/// Sends one request and counts its answer; gives the body of a good one.
-async fn exchange(
-    connection: &mut Connection,
-    request: &Request,
-    tally: &mut Tally,
-) -> Option<Vec<u8>> {
-    let began = Instant::now();
-    match connection.send(request).await {
-        Ok(answer) if (200..300).contains(&answer.status) => {
-            tally.good(began.elapsed());
-            Some(answer.body)
-        }
-        Ok(answer) => {
-            let body = String::from_utf8_lossy(&answer.body);
-            tally.error(format!("{} {}: {} {body}", request.method, request.path, answer.status));
-            None
-        }
-        Err(error) => {
-            tally.error(format!("{} {}: {error:#}", request.method, request.path));
-            None
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use scim_load::connection::Endpoint;
+use scim_load::connection::{Endpoint, Token};
+use scim_load::program;
 use scim_load::table;
 use scim_load::workload::{Phase, Settings, Subject};
 
@@ -24,9 +25,9 @@ struct Options {
 
 fn main() -> Result<()> {
     let options = Options::parse();
-    let mut subject = Subject::new(Endpoint::new(&options.base_url, &options.token)?, options.pid);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let failed = tokio::task::LocalSet::new().block_on(&runtime, async {
+    let (endpoint, token) = (Endpoint::new(&options.base_url)?, Token::new(&options.token));
+    let mut subject = Subject::new(endpoint, &token, options.pid);
+    let failed = program::run(async {
         let mut failed = 0;
         println!("{}", table::HEAD);
         for phase in Phase::ALL.into_iter().filter(|p| options.settings.runs(*p)) {
@@ -35,7 +36,7 @@ fn main() -> Result<()> {
                 failed += figures.errors + figures.failed_checks;
             }
         }
-        anyhow::Ok(failed)
+        Ok(failed)
     })?;
     ensure!(failed == 0, "{failed} requests failed or were answered wrongly");
     Ok(())

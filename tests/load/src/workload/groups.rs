@@ -1,12 +1,13 @@
-//! One connection, one group that grows: at each size, what one change and one read cost.
+//! One connection that changes groups. One group grows: at each size, what one change and one read cost.
 
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
-use super::{Phase, Settings, Subject, exchange};
-use crate::connection::{Connection, Request};
+use super::closed_loop::exchange;
+use super::{Phase, Settings, Subject};
+use crate::connection::{Connection, Token};
 use crate::figures::{Figures, Tally, Watch};
 use crate::messages::{group, id_of, patch_add, patch_remove};
 
@@ -15,13 +16,22 @@ const BATCH: usize = 1000;
 /// Reads at each size.
 const READS: usize = 50;
 
+/// A member who is added to a group and removed again.
+pub(super) struct Change<'a> {
+    pub(super) token: Token,
+    /// Where the group is.
+    pub(super) path: String,
+    /// The user's id.
+    pub(super) user: &'a str,
+}
+
 impl Subject {
     pub(super) async fn group(&self, settings: &Settings) -> Result<Vec<Figures>> {
-        let mut connection = Connection::new(&self.endpoint);
+        ensure!(self.tokens.len() == 1, "the group of one organization is measured");
+        let (mut connection, token) = (Connection::new(&self.endpoint), self.tokens.of(0));
         let name = format!("load-{}", self.next.get());
         let body = group(&name).to_string().into_bytes();
-        let made = Request { method: "POST", path: "/Groups".into(), body };
-        let made = connection.send(&made).await?;
+        let made = connection.send(&token.request("POST", "/Groups".into(), body)).await?;
         ensure!(made.status == 201, "POST /Groups: {}", String::from_utf8_lossy(&made.body));
         let path = format!("/Groups/{}", id_of(&made.body)?);
         let (mut all, mut size) = (Vec::new(), 0);
@@ -30,14 +40,19 @@ impl Subject {
                 continue;
             }
             let new = self.users.get(size..wanted).unwrap_or_default();
-            all.push(self.fill(&mut connection, &path, new, wanted).await);
+            all.push(self.fill(&mut connection, (&token, &path), new, wanted).await);
             size = wanted;
             let others = self.users.get(size..size + settings.samples).unwrap_or_default();
-            all.extend(self.change(&mut connection, &path, others, size).await);
+            let changes = others.iter().map(|(_, user)| Change {
+                token: token.clone(),
+                path: path.clone(),
+                user,
+            });
+            all.extend(self.change(&mut connection, changes, size).await);
             for (what, query, shown) in
                 [("get", "", size), ("get-without-members", "?excludedAttributes=members", 0)]
             {
-                let request = Request::get(format!("{path}{query}"));
+                let request = token.get(format!("{path}{query}"));
                 let (watch, mut tally) = (Watch::begin(self.pid), Tally::default());
                 for i in 0..READS {
                     let body = exchange(&mut connection, &request, &mut tally).await;
@@ -48,7 +63,7 @@ impl Subject {
                 all.push(watch.end(&at(what, size), tally, 1.0));
             }
         }
-        let gone = Request { method: "DELETE", path, body: Vec::new() };
+        let gone = token.request("DELETE", path, Vec::new());
         ensure!(connection.send(&gone).await?.status == 204, "the group can't be deleted");
         Ok(all)
     }
@@ -56,14 +71,14 @@ impl Subject {
     async fn fill(
         &self,
         connection: &mut Connection,
-        path: &str,
+        (token, path): (&Token, &str),
         new: &[(usize, String)],
         size: usize,
     ) -> Figures {
         let (watch, mut tally) = (Watch::begin(self.pid), Tally::default());
         for batch in new.chunks(BATCH) {
             let body = patch_add(batch.iter().map(|(_, id)| id.as_str()));
-            let request = Request { method: "PATCH", path: path.to_owned(), body };
+            let request = token.request("PATCH", path.to_owned(), body);
             exchange(connection, &request, &mut tally).await;
         }
         let each = new.len() as f64 / tally.done().max(1) as f64;
@@ -71,21 +86,20 @@ impl Subject {
     }
 
     /// Adds and removes in turns, so that the size stays.
-    async fn change(
+    pub(super) async fn change(
         &self,
         connection: &mut Connection,
-        path: &str,
-        others: &[(usize, String)],
+        changes: impl IntoIterator<Item = Change<'_>>,
         size: usize,
     ) -> [Figures; 2] {
         let (watch, mut added, mut removed) =
             (Watch::begin(self.pid), Tally::default(), Tally::default());
         let began = Instant::now();
-        for (_, id) in others {
+        for Change { token, path, user } in changes {
             for (tally, body) in
-                [(&mut added, patch_add([id.as_str()])), (&mut removed, patch_remove(id))]
+                [(&mut added, patch_add([user])), (&mut removed, patch_remove(user))]
             {
-                let request = Request { method: "PATCH", path: path.to_owned(), body };
+                let request = token.request("PATCH", path.clone(), body);
                 exchange(connection, &request, tally).await;
             }
             // A server that takes a second for each is known by now.
@@ -109,7 +123,7 @@ fn at(what: &str, size: usize) -> String {
     format!("{}.{what}@{size}", Phase::Group.name())
 }
 
-fn has_members(body: &[u8], members: usize) -> Result<()> {
+pub(super) fn has_members(body: &[u8], members: usize) -> Result<()> {
     let group: Value = serde_json::from_slice(body)?;
     group.get("displayName").context("a group without a name")?;
     let found = group.get("members").and_then(Value::as_array).map_or(0, Vec::len);

@@ -1,35 +1,46 @@
 //! Phases in which one request follows from another, or does many things.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
-use super::{Phase, Settings, Subject, exchange, is_page, join};
-use crate::connection::{Connection, Request};
+use super::closed_loop::{CHECK_EVERY, exchange, join, spread};
+use super::{Phase, Settings, Subject, is_page};
+use crate::connection::{Connection, Request, Token};
 use crate::figures::{Figures, Tally, Watch};
 use crate::messages::{bulk, encode, lists_users, user, user_name};
 
 impl Subject {
-    /// Each connection walks through all users by cursor (RFC 9865), again and again.
+    /// Each connection walks through all users of an organization by cursor (RFC 9865), then of another one.
     pub(super) async fn by_cursor(&self, settings: &Settings) -> Figures {
-        let (page, there) = (settings.page, self.users.len());
+        let (page, there) = (settings.page, self.users_each());
         let watch = Watch::begin(self.pid);
         let end = Instant::now() + Duration::from_secs_f64(settings.seconds);
+        let walks = Rc::new(Cell::new(0_usize));
         let tasks: Vec<_> = (0..settings.connections)
             .map(|_| {
                 let mut connection = Connection::new(&self.endpoint);
+                let (tokens, walks) = (self.tokens.clone(), Rc::clone(&walks));
                 tokio::task::spawn_local(async move {
                     let (mut tally, mut cursor, mut i) = (Tally::default(), String::new(), 0_usize);
+                    let mut token = Token::default();
                     while Instant::now() < end && !tally.is_hopeless() {
+                        if cursor.is_empty() {
+                            let walk = walks.replace(walks.get() + 1);
+                            token = tokens.of(spread(walk, tokens.len()));
+                        }
                         let path = format!("/Users?count={page}&cursor={}", encode(&cursor));
-                        let body = exchange(&mut connection, &Request::get(path), &mut tally).await;
+                        let body = exchange(&mut connection, &token.get(path), &mut tally).await;
                         let body = body.unwrap_or_default();
                         cursor = next_cursor(&body).unwrap_or_default().to_owned();
                         i += 1;
-                        if i.is_multiple_of(super::CHECK_EVERY) && !cursor.is_empty() {
-                            tally.checked(is_page(&body, there, page));
+                        // The last page of several may be shorter.
+                        let is_full = !cursor.is_empty() || there <= page;
+                        if i.is_multiple_of(CHECK_EVERY) && is_full {
+                            tally.checked(is_page(&body, there, page.min(there)));
                         }
                     }
                     tally
@@ -47,18 +58,20 @@ impl Subject {
             .map(|_| {
                 let (mut connection, next) =
                     (Connection::new(&self.endpoint), Rc::clone(&self.next));
+                let tokens = self.tokens.clone();
                 tokio::task::spawn_local(async move {
                     // The look-ups are counted apart: what is told of is users.
                     let (mut users, mut looks) = (Tally::default(), Tally::default());
                     while Instant::now() < end && !users.is_hopeless() && !looks.is_hopeless() {
                         let n = next.replace(next.get() + 1);
                         let filter = encode(&format!("userName eq \"{}\"", user_name(n)));
-                        let look = Request::get(format!("/Users?filter={filter}"));
+                        let token = tokens.of(n);
+                        let look = token.get(format!("/Users?filter={filter}"));
                         let Some(body) = exchange(&mut connection, &look, &mut looks).await else {
                             continue;
                         };
                         users.checked(lists_users(&body, &[]));
-                        exchange(&mut connection, &create(n), &mut users).await;
+                        exchange(&mut connection, &create(&token, n), &mut users).await;
                     }
                     if looks.done() == 0 {
                         users.merge(looks);
@@ -80,8 +93,8 @@ impl Subject {
             .collect();
         let mut connection = Connection::new(&self.endpoint);
         let (watch, mut tally) = (Watch::begin(self.pid), Tally::default());
-        for body in bodies {
-            let request = Request { method: "POST", path: "/Bulk".into(), body };
+        for (i, body) in bodies.into_iter().enumerate() {
+            let request = self.tokens.of(i).request("POST", "/Bulk".into(), body);
             if let Some(body) = exchange(&mut connection, &request, &mut tally).await {
                 tally.checked(all_created(&body, settings.bulk));
             }
@@ -90,8 +103,9 @@ impl Subject {
     }
 }
 
-fn create(n: usize) -> Request {
-    Request { method: "POST", path: "/Users".into(), body: user(n).to_string().into_bytes() }
+/// Creates user `n`.
+pub(super) fn create(token: &Token, n: usize) -> Request {
+    token.request("POST", "/Users".into(), user(n).to_string().into_bytes())
 }
 
 /// The `nextCursor`, looked for in the text: parsing each page would cost more than serving it. Where a server

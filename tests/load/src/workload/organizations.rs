@@ -1,0 +1,150 @@
+//! Many organizations on one server: they are made as its operator makes them, and each has a group.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use anyhow::{Context as _, Result, ensure};
+use serde_json::json;
+
+use super::closed_loop::{Check, Limit, run_loop, spread};
+use super::groups::{Change, has_members};
+use super::{Settings, Subject};
+use crate::connection::{Connection, Endpoint, Request, Token};
+use crate::figures::Figures;
+use crate::messages::{group_of, id_of, token_of};
+
+/// The tokens of organizations. User `n` is in number `n` modulo how many there are, so that users who were
+/// created one after another are in different ones.
+#[derive(Debug, Clone)]
+pub(super) struct Tokens(Rc<Vec<Token>>);
+
+impl Tokens {
+    pub(super) fn new(tokens: Vec<Token>) -> Self {
+        Self(Rc::new(tokens))
+    }
+
+    /// How many organizations there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len().max(1)
+    }
+
+    /// The organization that user `n` is in.
+    pub(super) fn organization(&self, n: usize) -> usize {
+        n % self.len()
+    }
+
+    /// The token of the organization that user `n` is in.
+    pub(super) fn of(&self, n: usize) -> Token {
+        self.0.get(self.organization(n)).cloned().unwrap_or_default()
+    }
+}
+
+impl Subject {
+    /// Makes organizations with a directory of their own in a server of this project, and a token for each.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn found(
+        endpoint: Endpoint,
+        operator: &Token,
+        organizations: usize,
+        settings: &Settings,
+        pid: u32,
+    ) -> Result<Self> {
+        let api = endpoint.administration();
+        let asker = operator.clone();
+        let ids = made(&api, settings, organizations, id_of, move |i| {
+            let body = json!({"name": format!("Organization {i}"), "kind": "admin",
+                "scim_domains": "any"});
+            asker.request("POST", "/organizations".into(), body.to_string().into_bytes())
+        });
+        let ids = ids.await.context("organizations can't be made")?;
+        let asker = operator.clone();
+        let tokens = made(&api, settings, organizations, token_of, move |i| {
+            let id = ids.get(i).map(String::as_str).unwrap_or_default();
+            let path = format!("/organizations/{id}/scim/tokens");
+            asker.request("POST", path, b"{}".to_vec())
+        });
+        let tokens = tokens.await.context("tokens can't be made")?;
+        let mut subject = Self::new(endpoint, &Token::default(), Some(pid));
+        subject.tokens = Tokens::new(tokens.iter().map(|secret| Token::new(secret)).collect());
+        Ok(subject)
+    }
+
+    /// Makes a group in each organization; its members are the first users there.
+    ///
+    /// # Errors
+    /// If a request fails.
+    pub async fn make_groups(&mut self, members: usize, settings: &Settings) -> Result<()> {
+        let (tokens, users) = (self.tokens.clone(), Rc::clone(&self.users));
+        let each = self.users_each();
+        ensure!(members < each, "a group of {members} needs more than {each} users");
+        let groups = made(&self.endpoint, settings, tokens.len(), id_of, move |organization| {
+            let numbers = (0..members).map(|k| organization + k * tokens.len());
+            let ids = numbers.filter_map(|n| users.get(n)).map(|(_, id)| id.as_str());
+            let body = group_of("All", ids).to_string().into_bytes();
+            tokens.of(organization).request("POST", "/Groups".into(), body)
+        });
+        self.groups = groups.await.context("groups can't be made")?;
+        Ok(())
+    }
+
+    /// One connection adds a member and removes it again, each time in another organization, by its own group
+    /// of so many members.
+    ///
+    /// # Errors
+    /// If the groups can't be looked into afterwards.
+    pub async fn change_members(
+        &self,
+        members: usize,
+        settings: &Settings,
+    ) -> Result<Vec<Figures>> {
+        let (organizations, each) = (self.tokens.len(), self.users_each());
+        // Whoever is added is behind those who are members.
+        let outsider = |i: usize| members + i % each.saturating_sub(members).max(1);
+        let change = |i: usize| {
+            let organization = spread(i, organizations);
+            let (_, user) = self.users.get(organization + outsider(i) * organizations)?;
+            let group = self.groups.get(organization)?;
+            let token = self.tokens.of(organization);
+            Some(Change { token, path: format!("/Groups/{group}"), user })
+        };
+        let changes: Vec<_> = (0..settings.samples).filter_map(change).collect();
+        ensure!(changes.len() == settings.samples, "there are too few groups or users");
+        let mut connection = Connection::new(&self.endpoint);
+        let last = changes.last().map(|last| last.token.get(last.path.clone()));
+        let figures = self.change(&mut connection, changes, members).await;
+        // Each change was undone.
+        if let Some(last) = last {
+            let answer = connection.send(&last).await?;
+            has_members(&answer.body, members)?;
+        }
+        Ok(figures.into())
+    }
+
+    /// How many users an organization has.
+    pub(super) fn users_each(&self) -> usize {
+        self.users.len() / self.tokens.len()
+    }
+}
+
+/// Makes as many things as are wanted, and gives what `read` finds in each answer, in order.
+async fn made(
+    endpoint: &Endpoint,
+    settings: &Settings,
+    wanted: usize,
+    read: fn(&[u8]) -> Result<String>,
+    make: impl Fn(usize) -> Request + 'static,
+) -> Result<Vec<String>> {
+    let found = Rc::new(RefCell::new(vec![None; wanted]));
+    let keep = Rc::clone(&found);
+    let check: Check = Rc::new(move |i: usize, body: &[u8]| {
+        let one = read(body)?;
+        *keep.borrow_mut().get_mut(i).context("one too many")? = Some(one);
+        Ok(())
+    });
+    let limit = Limit { requests: wanted, time: None };
+    let tally = run_loop(endpoint, settings.connections, limit, make, check).await;
+    tally.require_good()?;
+    found.take().into_iter().collect::<Option<_>>().context("some are missing")
+}
