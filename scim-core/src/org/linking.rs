@@ -386,8 +386,7 @@ pub fn unlink<R: Records>(
         movements
             .extend(bindings.iter().map(|b| movement(&b.account, source(), What::GrantRemoved)));
         if members == Members::Keep {
-            let label = tx.within(&link.admin, |tx| tx.identify(std::slice::from_ref(group)))?;
-            let label = label.into_iter().next().and_then(|g| g.label).unwrap_or_default();
+            let label = people::group_name(tx, organization, group)?.unwrap_or_default();
             for binding in &bindings {
                 let manual = tx.grants(org, &binding.account)?;
                 if manual.iter().all(|grant| grant.source != Source::Manual) {

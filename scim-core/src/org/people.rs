@@ -430,7 +430,7 @@ pub fn remove<R: Records>(
     let org = &organization.id;
     let membership = membership(tx, org, account)?.ok_or_else(no_member)?;
     if let Some(group) = membership.group() {
-        let name = group_name(tx, organization, group)?;
+        let name = group_name(tx, organization, group)?.unwrap_or_default();
         return Err(Refusal::MembershipManagedByScim.because(format!(
             "The identity provider's group \"{name}\" gives this membership; take the person out of the group there"
         )));
@@ -476,11 +476,18 @@ pub fn remove<R: Records>(
     Ok(movements)
 }
 
-/// The name of a group of the directory that governs an organization.
-fn group_name<R: Records>(tx: &mut R, organization: &Organization, group: &Id) -> Result<String> {
+/// The name of a group of the directory that governs an organization, if there is such a group.
+///
+/// # Errors
+/// From the storage.
+pub fn group_name<R: Records>(
+    tx: &mut R,
+    organization: &Organization,
+    group: &Id,
+) -> Result<Option<String>> {
     let found =
         tx.within(organization.governed_by(), |tx| tx.identify(std::slice::from_ref(group)))?;
-    Ok(found.into_iter().next().and_then(|g| g.label).unwrap_or_default())
+    Ok(found.into_iter().next().and_then(|g| g.label))
 }
 
 /// Changes somebody's role.
@@ -584,7 +591,9 @@ pub(super) fn settle_all<R: Records>(
     Ok(())
 }
 
-fn no_member() -> Error {
+/// The refusal of a member whom the organization doesn't have.
+#[must_use]
+pub fn no_member() -> Error {
     Error::not_found("The organization has no such member; its list of members has their ids")
         .with_code("not_a_member")
 }

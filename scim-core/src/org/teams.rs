@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::people::{membership, new_id};
+use super::people::{membership, new_id, no_member};
 use super::{Binding, Cause, Organization, Place, Records, Refusal, Team, group_key, plain_name};
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -132,10 +132,7 @@ pub fn set_member<R: Records>(
     cause: &Cause<'_>,
 ) -> Result<()> {
     if membership(tx, &team.org, account)?.is_none() {
-        return Err(Error::not_found(
-            "The organization has no such member; its list of members has their ids",
-        )
-        .with_code("not_a_member"));
+        return Err(no_member());
     }
     let said = tx.team_members(&team.org, &team.id)?;
     let before = said.into_iter().find(|(id, _)| id == account).map(|(_, place)| place);
