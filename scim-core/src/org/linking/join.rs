@@ -11,8 +11,8 @@ use crate::org::{
 };
 use crate::resource::Id;
 
-/// Links an organization with a code; gives what that changed. [`approval::redeem`](crate::org::approval::redeem) asks for the link where
-/// it has to be approved.
+/// Links an organization with a code; gives what that changed. Where a link has to be approved,
+/// [`approval::redeem`](crate::org::approval::redeem) asks for it.
 ///
 /// # Errors
 /// Why not, see [`LinkingCode::check`](crate::org::LinkingCode::check) and [`Organization::require_linkable`];
