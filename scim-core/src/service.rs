@@ -3,7 +3,6 @@
 
 mod anchors;
 mod bulk;
-mod bulk_graph;
 mod cursor;
 mod discovery;
 mod execute;

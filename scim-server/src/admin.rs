@@ -8,26 +8,32 @@ mod accounts;
 mod approvals;
 mod audit;
 mod call;
+mod certificates;
 mod codes;
 mod domains;
 mod effects;
 mod endpoint;
+mod explain;
 mod glass;
 mod idempotency;
 mod linked;
+mod links;
 mod members;
 mod openapi;
 mod organizations;
 mod person;
+mod personal_tokens;
 mod plan;
 mod problem;
 mod questions;
+mod reply;
 mod scim;
 mod seal;
+mod sessions;
 mod sso;
+mod sso_effective;
 mod table;
 mod teams;
-mod views;
 
 pub use openapi::document as openapi;
 pub use person::Person;
@@ -43,8 +49,9 @@ use serde_json::Value;
 
 use crate::dns::SharedVerifier;
 use crate::store::DieselStore;
-use call::{Call, Incoming, Reply};
+use call::{Call, Incoming};
 use endpoint::{Access, Endpoint, Fresh};
+use reply::Reply;
 
 /// The administrative API over a store.
 pub struct Api {

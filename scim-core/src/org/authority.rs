@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::linking::{no_organization, target};
 use super::organization::words;
-use super::people::{membership, settle_all};
+use super::people::membership;
+use super::roles::settle_all;
 use super::{
     Cause, ClaimedDomain, DomainName, EmailAddress, Grant, Link, Movement, Organization, Records,
     Refusal, Source, What, tell,

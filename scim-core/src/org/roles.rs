@@ -1,5 +1,7 @@
 //! Who owns an organization, and what becomes of roles whose membership is gone.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::people::{may_sign_in, membership};
@@ -79,4 +81,19 @@ pub(super) fn settle<R: Records>(
         }
     }
     Ok(movements)
+}
+
+/// Drops the roles of people who are no members any more, after grants went.
+pub(super) fn settle_all<R: Records>(
+    tx: &mut R,
+    movements: &mut Vec<Movement>,
+    suspended: bool,
+    now: Timestamp,
+) -> Result<()> {
+    let orgs: BTreeSet<Tenant> =
+        movements.iter().filter(|m| m.what == What::GrantRemoved).map(|m| m.org.clone()).collect();
+    for org in orgs {
+        movements.extend(settle(tx, &org, |_| suspended, now)?);
+    }
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::people::{membership, new_id};
+use super::people::{accounts_below, membership, new_id, no_member};
 use super::{Binding, Cause, Organization, Place, Records, Refusal, Team, group_key, plain_name};
 use crate::error::{Error, Result};
 use crate::resource::Id;
@@ -132,10 +132,7 @@ pub fn set_member<R: Records>(
     cause: &Cause<'_>,
 ) -> Result<()> {
     if membership(tx, &team.org, account)?.is_none() {
-        return Err(Error::not_found(
-            "The organization has no such member; its list of members has their ids",
-        )
-        .with_code("not_a_member"));
+        return Err(no_member());
     }
     let said = tx.team_members(&team.org, &team.id)?;
     let before = said.into_iter().find(|(id, _)| id == account).map(|(_, place)| place);
@@ -209,7 +206,7 @@ pub fn members<R: Records>(tx: &mut R, team: &Team) -> Result<Vec<(Id, &'static 
     let by_hand = said.iter().filter(|(_, place)| *place == Place::PutIn);
     let mut all: Vec<(Id, &'static str)> = by_hand.map(|(id, _)| (id.clone(), "manual")).collect();
     if let Some(group) = &team.group {
-        let bindings = tx.within(&team.org, |tx| super::people::accounts_below(tx, group))?;
+        let bindings = tx.within(&team.org, |tx| accounts_below(tx, group))?;
         let known: BTreeSet<Id> = said.into_iter().map(|(id, _)| id).collect();
         // Whom people took out of the organization while its directory sleeps is in none of its teams.
         let others = bindings

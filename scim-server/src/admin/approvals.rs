@@ -5,24 +5,25 @@ use scim_core::org::{LinkRequest, Records as _, ScimName, approval, linking};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
+use super::call::Call;
 use super::linked;
+use super::reply::{Reply, time};
 
 /// A request to be linked, as both organizations see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LinkRequestView {
-    pub(super) id: String,
+    id: String,
     /// The organization that asks.
-    pub(super) organization: String,
-    pub(super) organization_name: String,
-    pub(super) admin_organization_name: String,
+    organization: String,
+    organization_name: String,
+    admin_organization_name: String,
     /// The SCIM Name to begin with. It isn't taken before the approval.
-    pub(super) scim_name: Option<String>,
-    pub(super) created: String,
+    scim_name: Option<String>,
+    created: String,
     /// Who asked.
-    pub(super) created_by: String,
+    created_by: String,
     /// Until when it can be approved.
-    pub(super) expires: String,
+    expires: String,
 }
 
 pub(super) fn view(call: &mut Call<'_, '_>, request: &LinkRequest) -> Result<LinkRequestView> {

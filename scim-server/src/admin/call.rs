@@ -1,31 +1,30 @@
-//! [`Call`]: a request at work inside its transaction, and [`Reply`], what comes of it.
+//! [`Call`]: a request at work inside its transaction.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
 use scim_core::org::{
     Cause, Entrant, Movement, Organization, Records as _, Role, entry, linking, people,
 };
-use scim_core::resource::{Id, instant};
+use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::endpoint::{Access, bad};
 use super::glass;
 use super::person::Person;
-use super::views::DryRun;
-use super::{Api, Request, Response, Turn};
+use super::reply::Reply;
+use super::{Api, Request, Turn};
 use crate::store::DieselTransaction;
 
 /// How many entries a page has, unless the client says otherwise, and at the most.
 const PAGE: usize = 50;
 const MOST: usize = 200;
+
 /// Members looked at to tell who signs in another way.
 const LOOKED_AT: usize = 2_000;
 
@@ -75,6 +74,11 @@ impl Incoming<'_> {
 pub(super) fn not_found() -> Error {
     Error::not_found("There is nothing with that id, or it is not for you to see; check the id, or ask an owner for a role")
         .with_code("not_found")
+}
+
+/// Where the list goes on behind a page: nowhere if the page isn't full.
+pub(super) fn last_of<T>(page: &[T], limit: usize, id: impl Fn(&T) -> &str) -> Option<String> {
+    page.last().filter(|_| page.len() == limit).map(|last| id(last).to_owned())
 }
 
 /// A request inside its transaction.
@@ -283,91 +287,4 @@ impl<'c, 't> Call<'c, 't> {
         };
         Ok(account.map_or_else(|| actor.to_owned(), |account| account.label().to_owned()))
     }
-}
-
-/// What a call answers.
-#[derive(Debug, Clone)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) body: Value,
-    /// The field that is shown this once.
-    pub(super) secret: Option<&'static str>,
-}
-
-impl Reply {
-    pub(super) fn ok<T: Serialize>(view: &T) -> Result<Self> {
-        let body = serde_json::to_value(view).map_err(Error::internal)?;
-        Ok(Self { status: 200, body, secret: None })
-    }
-
-    pub(super) fn created<T: Serialize>(view: &T) -> Result<Self> {
-        Ok(Self { status: 201, ..Self::ok(view)? })
-    }
-
-    pub(super) fn nothing() -> Self {
-        Self { status: 204, body: Value::Null, secret: None }
-    }
-
-    /// All of a short list.
-    pub(super) fn list<T: Serialize>(items: &[T]) -> Result<Self> {
-        Self::ok(&json!({"items": items, "next_cursor": null}))
-    }
-
-    pub(super) fn once(self, secret: &'static str) -> Self {
-        Self { secret: Some(secret), ..self }
-    }
-
-    /// The state of what it shows, if that has one.
-    pub(super) fn state(&self) -> Option<&str> {
-        self.body.get("state").and_then(Value::as_str)
-    }
-
-    /// Tells the effects: a dry run those alone, with the token of the plan.
-    pub(super) fn add_effects(
-        &mut self,
-        effects: Value,
-        plan: Option<String>,
-        dry_run: bool,
-    ) -> Result<()> {
-        if dry_run {
-            let state = self.state().map(str::to_owned);
-            *self = Self::ok(&DryRun { dry_run, state, effects, plan })?;
-            return Ok(());
-        }
-        if self.status == 204 {
-            self.status = 200;
-            self.body = json!({});
-        }
-        if let Some(body) = self.body.as_object_mut() {
-            body.insert("effects".into(), effects);
-        }
-        Ok(())
-    }
-
-    /// The entity tag of what it shows.
-    pub(super) fn etag(&self) -> String {
-        let digest = Sha256::digest(self.body.to_string().as_bytes());
-        let hex: String = digest.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        format!("\"{hex}\"")
-    }
-
-    pub(super) fn into_response(self, tagged: bool) -> Response {
-        let mut headers = Vec::new();
-        if tagged {
-            headers.push(("ETag", self.etag()));
-        }
-        let body = (self.status != 204).then(|| self.body.to_string().into_bytes());
-        Response {
-            status: self.status,
-            headers,
-            body,
-            content_type: "application/json",
-            error: None,
-        }
-    }
-}
-
-/// A time as the API shows it.
-pub(super) fn time(timestamp: Timestamp) -> String {
-    instant(timestamp)
 }

@@ -6,21 +6,56 @@ use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use utoipa::ToSchema;
 
 use super::Api;
-use super::call::{Call, Incoming, Reply, not_found, time};
+use super::call::{Call, Incoming, not_found};
 use super::endpoint::bad;
-use super::views::{LinkCodeView, NewLinkCode};
+use super::reply::{Reply, time};
 use crate::secrets::{hint, random_id};
 use crate::store::OPERATOR;
 
 /// Tries of a code by one person for one organization, and the time in which they count.
 const TRIES: i64 = 5;
+
 /// Looks at what a right code would do, in the same time.
 const LOOKS: i64 = 20;
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
+
+/// A linking code.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LinkCodeView {
+    id: String,
+    /// The code, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    /// The last four characters of the code.
+    ends_in: String,
+    /// `issued`, `redeemed`, `revoked` or `expired`.
+    state: String,
+    note: Option<String>,
+    /// The only organization that may redeem it.
+    intended_organization: Option<String>,
+    created: String,
+    created_by: String,
+    /// Whether whoever issued it is still an owner or admin.
+    issuer_present: bool,
+    expires: String,
+    redeemed_by: Option<String>,
+}
+
+/// A new linking code.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewLinkCode {
+    /// What it is for.
+    note: Option<String>,
+    /// The only organization that may redeem it.
+    intended_organization: Option<String>,
+}
 
 impl Api {
     /// What is kept of a code.

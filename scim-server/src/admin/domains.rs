@@ -4,12 +4,45 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scim_core::org::{ClaimedDomain, Finding, Organization, Records as _, claims, linking};
 use scim_core::{Error, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use super::call::{Call, Incoming, Reply, time};
+use super::call::{Call, Incoming};
 use super::person::Person;
-use super::views::{DomainView, NewDomain};
+use super::reply::{Reply, time};
 use crate::secrets::random_bytes;
+
+/// A claimed domain.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DomainView {
+    id: String,
+    /// As DNS has it.
+    domain: String,
+    /// `pending`, `conflict`, `verified`, `grace`, `unverified` or `expired`.
+    state: String,
+    /// Whether it has no effect because its organization is linked.
+    hidden: bool,
+    /// Where the TXT record may stand.
+    record_names: Vec<String>,
+    /// What the TXT record has to say.
+    record_value: String,
+    created: String,
+    verified: Option<String>,
+    checked: Option<String>,
+    /// Since when the record is missing.
+    missing_since: Option<String>,
+    /// What DNS said just now: `found`, `absent` or `unknown`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finding: Option<String>,
+}
+
+/// A domain to claim.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewDomain {
+    domain: String,
+}
 
 fn view(organization: &Organization, d: &ClaimedDomain) -> DomainView {
     DomainView {

@@ -6,21 +6,79 @@ use scim_core::Result;
 use scim_core::org::{Entrant, Entry, Movement, Records as _, What, entry, people};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::call::Call;
 
 /// Changes told by name.
 const NAMED: usize = 1_000;
 
+/// Who gains and who loses what.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Effects {
+    /// Grants that come, or count again.
+    gains: u64,
+    /// Grants that go, or rest.
+    losses: u64,
+    /// People who gain something in an organization and lose nothing there.
+    people_gaining: u64,
+    /// People who lose something in an organization and gain nothing there.
+    people_losing: u64,
+    /// The first thousand.
+    changes: Vec<EffectOnPerson>,
+    /// How many members get in in another way, by organization and way.
+    sign_ins: Vec<SignInsChanged>,
+    /// Changes for people whom the caller may not see: counted, and not among `changes`.
+    unnamed: u64,
+    truncated: bool,
+}
+
+/// Members of an organization who get in in another way.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignInsChanged {
+    organization: String,
+    people: u64,
+    /// `password`, `sso`, `sso_required` (nothing but single sign-on, owners and admins apart), `sso_only` (owners and admins not
+    /// apart) or `refused`
+    /// (single sign-on is required, and doesn't take the address).
+    before: String,
+    after: String,
+}
+
+/// What changes for one person.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct EffectOnPerson {
+    organization: String,
+    /// Null in a dry run that adds somebody who isn't a member yet.
+    account: Option<String>,
+    email: Option<String>,
+    /// `granted`, `grant_removed`, `suspended`, `restored`, `role_changed`,
+    /// `removal_blocked_last_owner` or `sign_in_changed`.
+    change: String,
+    /// The source of the grant; `sign_in` for how somebody signs in.
+    source: String,
+    /// Whether the person is a member afterwards.
+    member_after: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_after: Option<String>,
+    /// As in `sign_ins`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_before: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sign_in_after: Option<String>,
+}
+
 /// The effects of what a call did.
-pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
+pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Effects> {
     let movements = std::mem::take(&mut call.movements);
     let is = |what: &What, list: &[What]| list.contains(what);
     let gains = [What::Granted, What::GrantedSuspended, What::Restored];
     let losses = [What::GrantRemoved, What::Suspended];
-    let gained = movements.iter().filter(|m| is(&m.what, &gains)).count();
-    let lost = movements.iter().filter(|m| is(&m.what, &losses)).count();
+    let all_of = |list: &[What]| movements.iter().filter(|m| is(&m.what, list)).count() as u64;
+    let (gained, lost) = (all_of(&gains), all_of(&losses));
     let (people_gaining, people_losing) =
         people(&movements, |m| (is(&m.what, &gains), is(&m.what, &losses)));
     let unnamed = std::mem::take(&mut call.unnamed);
@@ -33,28 +91,29 @@ pub(super) fn of(call: &mut Call<'_, '_>) -> Result<Value> {
         changes.push(change(call, movement, &members)?);
     }
     let (sign_ins, more) = sign_ins(call, &movements, &mut changes)?;
-    Ok(json!({
-        "gains": gained,
-        "losses": lost,
-        "people_gaining": people_gaining,
-        "people_losing": people_losing,
-        "changes": changes,
-        "sign_ins": sign_ins,
-        "unnamed": hidden,
-        "truncated": more || shown > NAMED,
-    }))
+    Ok(Effects {
+        gains: gained,
+        losses: lost,
+        people_gaining,
+        people_losing,
+        changes,
+        sign_ins,
+        unnamed: hidden as u64,
+        truncated: more || shown > NAMED,
+    })
 }
 
 /// How many people gain something in an organization and lose nothing there, and how many the other way
 /// round. Whoever has one grant in the place of another is neither.
-fn people(movements: &[Movement], sides: impl Fn(&Movement) -> (bool, bool)) -> (usize, usize) {
+fn people(movements: &[Movement], sides: impl Fn(&Movement) -> (bool, bool)) -> (u64, u64) {
     let mut all: BTreeMap<(&Tenant, &Id), (bool, bool)> = BTreeMap::new();
     for movement in movements {
         let (gains, loses) = sides(movement);
         let both = all.entry((&movement.org, &movement.account)).or_default();
         *both = (both.0 || gains, both.1 || loses);
     }
-    let count = |wanted: (bool, bool)| all.values().filter(|sides| **sides == wanted).count();
+    let count =
+        |wanted: (bool, bool)| all.values().filter(|sides| **sides == wanted).count() as u64;
     (count((true, false)), count((false, true)))
 }
 
@@ -63,8 +122,8 @@ fn people(movements: &[Movement], sides: impl Fn(&Movement) -> (bool, bool)) -> 
 fn sign_ins(
     call: &mut Call<'_, '_>,
     movements: &[Movement],
-    changes: &mut Vec<Value>,
-) -> Result<(Vec<Value>, bool)> {
+    changes: &mut Vec<EffectOnPerson>,
+) -> Result<(Vec<SignInsChanged>, bool)> {
     let (before, more) = std::mem::take(&mut call.entrants);
     let gone = |m: &&Movement| m.what == What::GrantRemoved;
     let left: BTreeSet<&Id> = movements.iter().filter(gone).map(|m| &m.account).collect();
@@ -86,21 +145,25 @@ fn sign_ins(
         if may_see && named < NAMED {
             named += 1;
             let email = call.tx.account(&account)?.and_then(|account| account.email);
-            changes.push(json!({
-                "organization": org.as_str(),
-                "account": account.as_str(),
-                "email": email,
-                "change": "sign_in_changed",
-                "source": "sign_in",
-                "sign_in_before": entry.to_string(),
-                "sign_in_after": now.to_string(),
-                "member_after": true,
-            }));
+            changes.push(EffectOnPerson {
+                organization: org.as_str().to_owned(),
+                account: Some(account.as_str().to_owned()),
+                email,
+                change: "sign_in_changed".to_owned(),
+                source: "sign_in".to_owned(),
+                member_after: true,
+                role_before: None,
+                role_after: None,
+                sign_in_before: Some(entry.to_string()),
+                sign_in_after: Some(now.to_string()),
+            });
         }
     }
-    let count = |((org, before, after), people): ((Tenant, Entry, Entry), u64)| {
-        let (before, after) = (before.to_string(), after.to_string());
-        json!({"organization": org.as_str(), "people": people, "before": before, "after": after})
+    let count = |((org, before, after), people): ((Tenant, Entry, Entry), u64)| SignInsChanged {
+        organization: org.as_str().to_owned(),
+        people,
+        before: before.to_string(),
+        after: after.to_string(),
     };
     Ok((counts.into_iter().map(count).collect(), more || too_many))
 }
@@ -128,12 +191,12 @@ fn change(
     call: &mut Call<'_, '_>,
     movement: &Movement,
     members: &BTreeSet<(Tenant, Id)>,
-) -> Result<Value> {
+) -> Result<EffectOnPerson> {
     let (account, email) = match &call.unknown {
         Some((unknown, typed)) if *unknown == movement.account => (None, Some(typed.clone())),
         _ => {
             let email = call.tx.account(&movement.account)?.and_then(|account| account.email);
-            (Some(movement.account.as_str()), email)
+            (Some(movement.account.as_str().to_owned()), email)
         }
     };
     let word = match movement.what {
@@ -144,17 +207,20 @@ fn change(
         What::RemovalBlocked => "removal_blocked_last_owner",
         What::RoleChanged(..) => "role_changed",
     };
-    let mut change = json!({
-        "organization": movement.org.as_str(),
-        "account": account,
-        "email": email,
-        "change": word,
-        "source": movement.source.word(),
-        "member_after": members.contains(&(movement.org.clone(), movement.account.clone())),
-    });
-    if let (What::RoleChanged(from, to), Some(change)) = (movement.what, change.as_object_mut()) {
-        change.insert("role_before".into(), from.to_string().into());
-        change.insert("role_after".into(), to.to_string().into());
-    }
-    Ok(change)
+    let (role_before, role_after) = match movement.what {
+        What::RoleChanged(from, to) => (Some(from.to_string()), Some(to.to_string())),
+        _ => (None, None),
+    };
+    Ok(EffectOnPerson {
+        organization: movement.org.as_str().to_owned(),
+        account,
+        email,
+        change: word.to_owned(),
+        source: movement.source.word().to_owned(),
+        member_after: members.contains(&(movement.org.clone(), movement.account.clone())),
+        role_before,
+        role_after,
+        sign_in_before: None,
+        sign_in_after: None,
+    })
 }

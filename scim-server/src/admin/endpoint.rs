@@ -9,7 +9,8 @@ use serde_json::Value;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::call::{Call, Incoming, Reply};
+use super::call::{Call, Incoming};
+use super::reply::Reply;
 use super::{Request, plan};
 
 /// Who may call an endpoint.

@@ -3,9 +3,10 @@
 use scim_core::{Error, Kind, Result};
 use serde_json::Value;
 
-use super::call::{Call, Reply};
+use super::call::Call;
 use super::endpoint::bad;
 use super::person::Person;
+use super::reply::Reply;
 
 fn key<'c>(call: &Call<'c, '_>) -> Result<Option<&'c str>> {
     let Some(key) = &call.incoming.request.idempotency_key else { return Ok(None) };

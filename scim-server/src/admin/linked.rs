@@ -1,118 +1,80 @@
-//! Linking, unlinking, and the linked organizations with their SCIM Names.
+//! The organizations that are linked to an Admin Organization, with their SCIM Names.
 
-use std::collections::BTreeSet;
-
-use scim_core::org::approval::{self, Redeemed};
-use scim_core::org::linking::{self, Members};
 use scim_core::org::{
-    MembershipPolicy, Movement, Organization, Records as _, ScimName, authority, people,
+    MembershipPolicy, Organization, Records as _, ScimName, authority, linking, people,
 };
-use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
-use super::organizations::{view as organization_view, word};
-use super::views::{
-    LinkOutcome, LinkPreview, LinkPreviewRequest, LinkRequest, LinkedOrganizationView,
-    MembershipChange, NameMatchView, ScimNameChange, ScimNamesChange, UnlinkRequest,
-};
-use super::{approvals, codes, plan};
+use super::call::{Call, last_of};
+use super::organizations::word;
+use super::reply::{Reply, time};
+use super::{links, plan};
 
 /// Organizations that one request may name.
 const MOST_NAMES: usize = 200;
 
-pub(super) fn preview(call: &mut Call<'_, '_>) -> Result<Reply> {
-    let request: LinkPreviewRequest = call.input()?;
-    let organization = call.organization()?;
-    let digest = call.api.code_digest(&request.code)?;
-    let name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
-    let cause = call.incoming.cause;
-    let preview = linking::preview(call.tx, &organization, &digest, name.as_ref(), cause)?;
-    Reply::ok(&LinkPreview {
-        admin_organization_name: preview.admin.name,
-        needs_approval: preview.admin.require_approval,
-        verified_domains: preview.domains,
-        sso_enabled: preview.sso.0,
-        sso_required: preview.sso.1,
-        members_outside: preview.members_outside,
-        hidden_domains: preview.hidden_domains,
-        scim_name: preview
-            .scim_name
-            .map(|name| NameMatchView { matches: name.matches, people: name.people }),
-        warnings: preview.warnings.into_iter().map(str::to_owned).collect(),
-    })
+/// A linked organization, as its Admin Organization sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LinkedOrganizationView {
+    id: String,
+    name: String,
+    scim_name: Option<String>,
+    /// `matched`, `waiting_for_group` or `no_scim_name`.
+    state: String,
+    /// The group that matches.
+    group: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    membership: String,
+    since: String,
 }
 
-pub(super) fn link(call: &mut Call<'_, '_>) -> Result<Reply> {
-    let request: LinkRequest = call.input()?;
-    let organization = call.organization()?;
-    let scim_name = request.scim_name.as_deref().map(ScimName::parse).transpose()?;
-    let digest = call.api.code_digest(&request.code)?;
-    call.watch_sign_ins(&organization)?;
-    let redeemed =
-        approval::redeem(call.tx, &organization, &digest, scim_name, call.incoming.cause)?;
-    codes::redeemed(call)?;
-    let (linked, admin, request) = match redeemed {
-        Redeemed::Linked(linked, movements) => {
-            if call.is_dry_run() && !call.administers(linked.governed_by())? {
-                hide_strangers(call, &organization, &movements)?;
-            }
-            call.moved(movements);
-            let admin = linked.governed_by().clone();
-            (linked, admin, None)
-        }
-        Redeemed::Awaiting(request) => (organization, request.admin.clone(), Some(request)),
-    };
-    let warnings = linking::warnings(call.tx, &linked.id, &admin)?;
-    Reply::ok(&LinkOutcome {
-        organization: organization_view(call, &linked)?,
-        state: if request.is_some() { "awaiting_approval" } else { "linked" }.to_owned(),
-        link_request: request.map(|request| approvals::view(call, &request)).transpose()?,
-        warnings: warnings.into_iter().map(str::to_owned).collect(),
-    })
+/// A SCIM Name to set; `null` clears it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScimNameChange {
+    #[serde(deserialize_with = "present")]
+    #[schema(required)]
+    scim_name: Option<String>,
 }
 
-/// Before it is linked, an organization learns who is in the Admin Organization's groups only of its own
-/// members. `before` is the organization as it was.
-fn hide_strangers(
-    call: &mut Call<'_, '_>,
-    before: &Organization,
-    movements: &[Movement],
-) -> Result<()> {
-    let concerned: BTreeSet<Id> = movements.iter().map(|m| m.account.clone()).collect();
-    let accounts: Vec<Id> = concerned.iter().cloned().collect();
-    let members = people::memberships(call.tx, before, &accounts)?;
-    let members: BTreeSet<Id> = members.into_iter().map(|member| member.account).collect();
-    call.unnamed = concerned.difference(&members).cloned().collect();
-    Ok(())
+/// How people of the Admin Organization's domains are to become members of a linked organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MembershipChange {
+    /// `additive` (by a group, and by hand) or `authoritative` (by a group only).
+    membership: String,
 }
 
-/// From either side: the organization's own owner, or an owner or admin of its Admin Organization.
-pub(super) fn unlink(call: &mut Call<'_, '_>) -> Result<Reply> {
-    let organization = call.organization()?;
-    unlink_it(call, &organization)
+/// SCIM Names to set in one step.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScimNamesChange {
+    organizations: Vec<NamedOrganization>,
+}
+
+/// One organization of several.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedOrganization {
+    id: String,
+    #[serde(deserialize_with = "present")]
+    #[schema(required)]
+    scim_name: Option<String>,
+}
+
+/// A value that may be null, and may not be left out.
+fn present<'de, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<String>, D::Error> {
+    Option::deserialize(from)
 }
 
 pub(super) fn unlink_from_admin(call: &mut Call<'_, '_>) -> Result<Reply> {
     let linked = linked_one(call)?;
-    unlink_it(call, &linked)
-}
-
-fn unlink_it(call: &mut Call<'_, '_>, organization: &Organization) -> Result<Reply> {
-    let request: UnlinkRequest = call.input()?;
-    let members = match request.members.as_str() {
-        "keep" => Members::Keep,
-        "remove" => Members::Remove,
-        _ => {
-            let detail = "members must be keep or remove: what becomes of members by a group";
-            return Err(Error::new(Kind::Unprocessable, detail).with_code("invalid_value"));
-        }
-    };
-    call.watch_sign_ins(organization)?;
-    let movements = linking::unlink(call.tx, organization, members, call.incoming.cause)?;
-    call.moved(movements);
-    Ok(Reply::nothing())
+    links::unlink_it(call, &linked)
 }
 
 fn linked_one(call: &mut Call<'_, '_>) -> Result<Organization> {
@@ -149,8 +111,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
     let (limit, after) = (call.limit()?, call.cursor::<String>()?);
     let after = after.as_deref().map(Tenant::new);
     let linked = call.tx.linked(&admin.id, after.as_ref(), limit)?;
-    let next =
-        (linked.len() == limit).then(|| linked.last().map(|o| o.id.as_str().to_owned())).flatten();
+    let next = last_of(&linked, limit, |organization| organization.id.as_str());
     let views = linked.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
     call.page(&views, next)
 }

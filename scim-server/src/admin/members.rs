@@ -3,21 +3,68 @@
 use scim_core::org::people::{self, After, Membership};
 use scim_core::org::{EmailAddress, Grant, Organization, Records as _, Refusal, Role, Source};
 use scim_core::resource::Id;
-use scim_core::store::Transaction as _;
 use scim_core::{Error, Result};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, not_found, time};
+use super::call::Call;
 use super::endpoint::bad;
 use super::person::Person;
-use super::views::{GrantView, MemberView, NewMember, OwnerRecovery, RoleChange};
+use super::reply::{Reply, time};
 
 /// Pages looked at for one page of a filtered list.
 const PAGES: usize = 20;
 
-/// Reads an address.
-pub(super) fn email(text: &str) -> Result<EmailAddress> {
-    EmailAddress::parse(text)
+/// A member of an organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct MemberView {
+    account: String,
+    email: Option<String>,
+    /// For the operator, and where a directory of the organization has the person.
+    name: Option<String>,
+    /// `owner`, `admin` or `member`.
+    role: String,
+    /// `active` or `suspended`.
+    state: String,
+    /// Why the person is a member.
+    grants: Vec<GrantView>,
+}
+
+/// Why somebody is a member.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GrantView {
+    /// `creator`, `manual`, `invite`, `jit`, `owner_protected`, `directory` or `group`.
+    source: String,
+    /// The group's id.
+    group: Option<String>,
+    /// The group's name.
+    pub(super) group_name: Option<String>,
+    note: Option<String>,
+    suspended: bool,
+    since: Option<String>,
+}
+
+/// A member to add.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewMember {
+    email: String,
+    /// `member` (the default), `admin` or `owner`.
+    role: Option<String>,
+}
+
+/// A role to give.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RoleChange {
+    role: String,
+}
+
+/// Whom to make an owner.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OwnerRecovery {
+    email: String,
 }
 
 fn role(organization: &Organization, text: &str) -> Result<Role> {
@@ -41,12 +88,7 @@ pub(super) fn grant_view(
     };
     let group_name = match &group {
         None => None,
-        Some(group) => {
-            let governing = organization.governed_by().clone();
-            let found =
-                call.tx.within(&governing, |tx| tx.identify(std::slice::from_ref(group)))?;
-            found.into_iter().next().and_then(|group| group.label)
-        }
+        Some(group) => people::group_name(call.tx, organization, group)?,
     };
     Ok(GrantView {
         source: grant.source.word().to_owned(),
@@ -56,6 +98,11 @@ pub(super) fn grant_view(
         suspended: grant.suspended,
         since: grant.since.map(time),
     })
+}
+
+/// Whether a membership counts, in a word.
+pub(super) fn state(membership: &Membership) -> &'static str {
+    if membership.is_active() { "active" } else { "suspended" }
 }
 
 fn view(call: &mut Call<'_, '_>, o: &Organization, m: &Membership) -> Result<MemberView> {
@@ -68,7 +115,7 @@ fn view(call: &mut Call<'_, '_>, o: &Organization, m: &Membership) -> Result<Mem
         email: account.as_ref().and_then(|account| account.email.clone()),
         name,
         role: m.role.to_string(),
-        state: if m.is_active() { "active" } else { "suspended" }.to_owned(),
+        state: state(m).to_owned(),
         grants,
     })
 }
@@ -146,11 +193,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
 fn shown(call: &mut Call<'_, '_>, account: &Id) -> Result<MemberView> {
     let organization = call.organization()?;
     let membership = people::membership(call.tx, &organization.id, account)?;
-    let membership = membership.ok_or_else(|| {
-        Error::not_found("The organization has no such member; its list of members has their ids")
-            .with_code("not_a_member")
-    })?;
-    view(call, &organization, &membership)
+    view(call, &organization, &membership.ok_or_else(people::no_member)?)
 }
 
 pub(super) fn get(call: &mut Call<'_, '_>) -> Result<Reply> {
@@ -184,7 +227,7 @@ pub(super) fn add(call: &mut Call<'_, '_>) -> Result<Reply> {
     let new: NewMember = call.input()?;
     let organization = call.organization()?;
     let role = role(&organization, new.role.as_deref().unwrap_or("member"))?;
-    let address = email(&new.email)?;
+    let address = EmailAddress::parse(&new.email)?;
     let account = people::account_for(call.tx, &address, call.incoming.cause)?.id;
     // What somebody is counts too, unless it rests: who comes back has the role that is given now.
     let before = people::membership(call.tx, &organization.id, &account)?;
@@ -223,19 +266,17 @@ pub(super) fn remove(call: &mut Call<'_, '_>) -> Result<Reply> {
 pub(super) fn recover_owner(call: &mut Call<'_, '_>) -> Result<Reply> {
     let recovery: OwnerRecovery = call.input()?;
     let organization = call.organization()?;
-    let account = call.tx.account_known_by(email(&recovery.email)?.key())?.ok_or_else(|| {
-        Error::not_found(
+    let account = call
+        .tx
+        .account_known_by(EmailAddress::parse(&recovery.email)?.key())?
+        .ok_or_else(|| {
+            Error::not_found(
             "There is no account with this address; make one first (scim-server account create)",
         )
         .with_code("not_found")
-    })?;
+        })?;
     let movements =
         people::recover_owner(call.tx, &organization, &account.id, call.incoming.cause)?;
     call.moved(movements);
     Reply::ok(&shown(call, &account.id)?)
-}
-
-/// The id in a path, for teams.
-pub(super) fn account_in_path(call: &Call<'_, '_>) -> Result<Id> {
-    Id::parse(call.param("account")).ok_or_else(not_found)
 }

@@ -10,10 +10,12 @@ use utoipa::openapi::{
     PathsBuilder, Ref, RefOr, Required, Schema, ServerBuilder,
 };
 
+use super::effects::Effects;
 use super::endpoint::{Access, Endpoint, Fresh, Output, Shape};
 use super::plan;
+use super::problem::Problem;
+use super::reply::DryRun;
 use super::table::TABLE;
-use super::views::{DryRun, Effects, Problem};
 
 /// The document.
 #[must_use]

@@ -2,18 +2,96 @@
 
 use scim_core::org::linking::{self, NewOrganization as New};
 use scim_core::org::{
-    Adoption, DomainPolicy, OrgKind, Organization, Plan, Records as _, Role, people, plain_name,
+    Adoption, DomainPolicy, EmailAddress, OrgKind, Organization, Plan, Records as _, Role, people,
+    plain_name,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
-use super::members::email;
+use super::call::{Call, last_of};
 use super::person::Person;
-use super::views::{LinkView, NewName, NewOrganization, OrganizationChange, OrganizationView};
+use super::reply::{Reply, time};
 use crate::store::new_organization_id;
+
+/// An organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct OrganizationView {
+    id: String,
+    name: String,
+    /// `regular` or `admin`.
+    kind: String,
+    /// `enterprise` or `other`.
+    plan: String,
+    /// Whose users it takes over SCIM: `claimed` or `any`.
+    scim_domains: String,
+    /// Which accounts that are there its directory takes over: `by_verified_domain` or `invited_only`.
+    adoption: String,
+    /// Whether links are approved first; of an Admin Organization.
+    require_approval: bool,
+    /// Its link to an Admin Organization.
+    link: Option<LinkView>,
+    /// Whether somebody who is active, and may sign in, owns it.
+    has_active_owner: bool,
+    created: String,
+}
+
+/// A link to an Admin Organization.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct LinkView {
+    /// The id of the Admin Organization.
+    admin_organization: String,
+    /// Its name.
+    admin_organization_name: String,
+    /// What the Admin Organization's groups find this organization by.
+    scim_name: Option<String>,
+    /// How people of the Admin Organization's domains become members: `additive` or `authoritative`.
+    membership: String,
+    since: String,
+    /// Who linked it.
+    by: String,
+}
+
+/// A new organization.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewOrganization {
+    name: String,
+    /// The address of its owner. The operator may leave it out; for others it is themselves.
+    owner: Option<String>,
+    /// `admin` makes an Admin Organization (operator only; people start from an organization of theirs).
+    kind: Option<String>,
+    /// `enterprise` or `other`; the operator's to say. The operator's own are `enterprise` by default, all
+    /// others `other`.
+    plan: Option<String>,
+    /// `claimed` (the default) or `any`; `any` is the operator's to say.
+    scim_domains: Option<String>,
+}
+
+/// A change of an organization. What is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganizationChange {
+    name: Option<String>,
+    /// The operator's to say.
+    plan: Option<String>,
+    /// `any` is the operator's to say.
+    scim_domains: Option<String>,
+    /// `by_verified_domain` or `invited_only`.
+    adoption: Option<String>,
+    /// Whether links are approved first; an Admin Organization's to say.
+    require_approval: Option<bool>,
+}
+
+/// A name, for what is made or renamed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewName {
+    pub(super) name: String,
+}
 
 pub(super) fn view(call: &mut Call<'_, '_>, o: &Organization) -> Result<OrganizationView> {
     let link = match &o.link {
@@ -70,8 +148,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         }
         Some(account) => own(call, &account, after.as_deref(), limit)?,
     };
-    let next =
-        (found.len() == limit).then(|| found.last().map(|o| o.id.as_str().to_owned())).flatten();
+    let next = last_of(&found, limit, |organization| organization.id.as_str());
     let views = found.iter().map(|o| view(call, o)).collect::<Result<Vec<_>>>()?;
     call.page(&views, next)
 }
@@ -116,9 +193,9 @@ pub(super) fn create(call: &mut Call<'_, '_>) -> Result<Reply> {
             None
         }
         (None, None) => None,
-        (None, Some(owner)) => {
-            Some(people::account_for(call.tx, &email(owner)?, call.incoming.cause)?.id)
-        }
+        (None, Some(owner)) => Some(
+            people::account_for(call.tx, &EmailAddress::parse(owner)?, call.incoming.cause)?.id,
+        ),
     };
     let made = New { name: &new.name, kind, plan, domains, owner: owner.as_ref() };
     let (organization, movements) =

@@ -2,9 +2,9 @@
 
 use scim_core::org::{Movement, Source, What};
 use scim_core::{Error, Kind, Result};
-use serde_json::Value;
 
 use super::call::{Call, Incoming};
+use super::effects::Effects;
 use super::endpoint::{Endpoint, bad};
 
 /// Whether an endpoint takes a plan: what it makes anew has a new id each time, and no two plans are alike.
@@ -17,11 +17,12 @@ pub(super) fn has(endpoint: &Endpoint) -> bool {
 pub(super) fn token(
     call: &Call<'_, '_>,
     movements: &[Movement],
-    effects: &Value,
+    effects: &Effects,
     state: Option<&str>,
 ) -> Result<String> {
     let request = call.request;
-    let (body, effects) = (call.body.to_string(), effects.to_string());
+    let effects = serde_json::to_string(effects).map_err(Error::internal)?;
+    let body = call.body.to_string();
     let (method, path) = (request.method.clone(), request.path.clone());
     let state = state.unwrap_or_default().to_owned();
     let mut parts = vec!["plan".to_owned(), method, path, body, state, effects];

@@ -1,9 +1,24 @@
 //! Errors as the API tells them: `application/problem+json` with a stable code (RFC 9457).
 
 use scim_core::{Error, Kind};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Response;
+
+/// What is wrong (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    kind: String,
+    title: String,
+    status: u16,
+    /// Stable; programs may rely on it.
+    code: String,
+    /// What to do.
+    detail: String,
+    request_id: String,
+}
 
 /// The code of an error that has none of its own.
 fn code(error: &Error) -> &'static str {
@@ -52,14 +67,14 @@ fn title(status: u16) -> &'static str {
 #[must_use]
 pub fn response(error: Error, request_id: &str) -> Response {
     let status = error.kind().status();
-    let body = json!({
-        "type": "about:blank",
-        "title": title(status),
-        "status": status,
-        "code": code(&error),
-        "detail": error.detail(),
-        "request_id": request_id,
-    });
+    let problem = Problem {
+        kind: "about:blank".to_owned(),
+        title: title(status).to_owned(),
+        status,
+        code: code(&error).to_owned(),
+        detail: error.detail().to_owned(),
+        request_id: request_id.to_owned(),
+    };
     let mut headers = Vec::new();
     if let Some(seconds) = error.retry_after() {
         headers.push(("Retry-After", seconds.to_string()));
@@ -75,7 +90,7 @@ pub fn response(error: Error, request_id: &str) -> Response {
     Response {
         status,
         headers,
-        body: Some(body.to_string().into_bytes()),
+        body: Some(serde_json::to_vec(&problem).unwrap_or_default()),
         content_type: "application/problem+json",
         error: Some(error),
     }

@@ -6,16 +6,64 @@ use scim_core::dialect::Preset;
 use scim_core::org::Records as _;
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
+use super::call::{Call, last_of, not_found};
 use super::endpoint::bad;
 use super::organizations::word;
-use super::views::{GroupView, NewScimToken, ScimTokenView};
+use super::reply::{Reply, time};
 use crate::store::{Token, TokenSpec, parse_scopes, scopes_text};
 
 /// How long a token lives, in days, unless something else is said; and at the most.
 const LIFETIME: u32 = 365;
 const LONGEST: u32 = 3_650;
+
+/// A SCIM token.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScimTokenView {
+    id: String,
+    /// The token, shown this once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<String>,
+    ends_in: String,
+    preset: String,
+    /// Some of `read,users,groups,bulk`.
+    scopes: String,
+    /// The user that it is bound to, for `/Me`.
+    user: Option<String>,
+    created: String,
+    expires: Option<String>,
+    revoked: Option<String>,
+    last_used: Option<String>,
+}
+
+/// A new SCIM token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewScimToken {
+    /// `lenient` (the default), `okta`, `entra` or `strict`.
+    preset: Option<String>,
+    /// Some of `read,users,groups,bulk`; all by default.
+    scopes: Option<String>,
+    /// How many days it lives; 365 by default.
+    expires_in_days: Option<u32>,
+    user: Option<String>,
+}
+
+/// A group of the directory, and what it matches.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct GroupView {
+    id: String,
+    name: String,
+    /// How many members it lists.
+    members: i64,
+    /// `matched`, `unmatched`, `team` or `suspended` (the directory sleeps).
+    mapping: String,
+    /// The linked organization that it matches.
+    organization: Option<String>,
+    organization_name: Option<String>,
+}
 
 fn token_view(token: &Token, secret: Option<String>) -> ScimTokenView {
     ScimTokenView {
@@ -47,7 +95,7 @@ pub(super) fn create_token(call: &mut Call<'_, '_>) -> Result<Reply> {
     }
     let user = match new.user.as_deref() {
         None => None,
-        Some(user) => Some(Id::parse(user).ok_or_else(super::call::not_found)?),
+        Some(user) => Some(Id::parse(user).ok_or_else(not_found)?),
     };
     let organization = call.organization()?;
     let expires = Some(call.cause.now + SignedDuration::from_hours(i64::from(days) * 24));
@@ -101,7 +149,6 @@ pub(super) fn list_groups(call: &mut Call<'_, '_>) -> Result<Reply> {
             }
         })
         .collect();
-    let next =
-        (groups.len() == limit).then(|| groups.last().map(|g| g.id.as_str().to_owned())).flatten();
+    let next = last_of(&groups, limit, |group| group.id.as_str());
     call.page(&views, next)
 }

@@ -1,27 +1,92 @@
-//! Single sign-on settings.
+//! An organization's own single sign-on settings.
 
-use jiff::{SignedDuration, Timestamp};
 use scim_core::org::{
-    ByPassword, Certificate, Oidc, Organization, Provider, Records as _, Refusal, Role, Route,
-    Saml, SsoSettings, claims, people,
+    ByPassword, Oidc, Organization, Provider, Records as _, Refusal, Role, Saml, SsoSettings,
+    claims,
 };
-use scim_core::store::Tenant;
 use scim_core::{Error, Result};
-use sha2::{Digest as _, Sha256};
-use x509_parser::pem::Pem;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
-use super::endpoint::bad;
-use super::members::email;
-use super::person::Person;
+use super::call::Call;
+use super::certificates::{self, CertificateView};
 use super::plan;
-use super::views::{
-    CertificateView, EffectiveSsoView, ServiceProviderView, SsoChange, SsoRouteView, SsoSummary,
-    SsoView,
-};
+use super::reply::Reply;
 
-/// From when on a certificate is told to be expiring.
-const WARNING: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// Single sign-on settings.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SsoView {
+    /// `saml` or `oidc`.
+    protocol: String,
+    issuer: String,
+    sign_on_url: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    certificates: Vec<CertificateView>,
+    client_id: Option<String>,
+    enabled: bool,
+    required: bool,
+    idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required.
+    break_glass: bool,
+    /// Whether the organization is linked, so that these settings don't count now.
+    ignored: bool,
+    /// What the identity provider needs to know of this organization.
+    service_provider: ServiceProviderView,
+}
+
+/// This organization as a service provider: each has its own.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServiceProviderView {
+    /// SAML: the entity id.
+    entity_id: String,
+    /// SAML: the assertion consumer service.
+    acs_url: String,
+    /// OpenID Connect: the redirect URI.
+    redirect_uri: String,
+}
+
+/// Single sign-on settings to store.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SsoChange {
+    /// `saml` or `oidc`.
+    protocol: String,
+    issuer: String,
+    /// SAML: where people sign in.
+    sign_on_url: Option<String>,
+    /// SAML: one signing certificate, PEM, or two while they are exchanged.
+    #[serde(default)]
+    certificates: Vec<String>,
+    /// OpenID Connect.
+    client_id: Option<String>,
+    /// OpenID Connect; left out, the stored one stays.
+    client_secret: Option<String>,
+    #[serde(default)]
+    enabled: bool,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    idp_managed_access: bool,
+    /// Whether owners and admins may use a password in an emergency while single sign-on is required; `true`
+    /// by default. `false`, required too, takes the plan of a dry run.
+    #[serde(default = "yes")]
+    break_glass: bool,
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// Settings, for those who may not see all of them.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SsoSummary {
+    protocol: String,
+    issuer: String,
+    enabled: bool,
+    required: bool,
+    idp_managed_access: bool,
+    break_glass: bool,
+}
 
 fn view(call: &Call<'_, '_>, o: &Organization, s: &SsoSettings) -> SsoView {
     let at = format!("{}/sso/{}", call.request.base_url, o.id);
@@ -29,7 +94,7 @@ fn view(call: &Call<'_, '_>, o: &Organization, s: &SsoSettings) -> SsoView {
     let (sign_on_url, certificates, client_id) = match &s.provider {
         Provider::Saml(saml) => {
             let certificates =
-                saml.certificates.iter().map(|c| certificate_view(c, call.cause.now)).collect();
+                saml.certificates.iter().map(|c| certificates::view(c, call.cause.now)).collect();
             (Some(saml.sign_on_url.clone()), certificates, None)
         }
         Provider::Oidc(oidc) => (None, Vec::new(), Some(oidc.client_id.clone())),
@@ -53,7 +118,7 @@ fn view(call: &Call<'_, '_>, o: &Organization, s: &SsoSettings) -> SsoView {
     }
 }
 
-fn summary(s: &SsoSettings) -> SsoSummary {
+pub(super) fn summary(s: &SsoSettings) -> SsoSummary {
     let (protocol, issuer) = match &s.provider {
         Provider::Saml(saml) => ("saml", &saml.issuer),
         Provider::Oidc(oidc) => ("oidc", &oidc.issuer),
@@ -66,54 +131,6 @@ fn summary(s: &SsoSettings) -> SsoSummary {
         idp_managed_access: s.idp_managed_access,
         break_glass: s.break_glass,
     }
-}
-
-fn certificate_view(c: &Certificate, now: Timestamp) -> CertificateView {
-    let state = if now >= c.not_after {
-        "expired"
-    } else if now + WARNING >= c.not_after {
-        "expiring"
-    } else {
-        "valid"
-    };
-    CertificateView {
-        subject: c.subject.clone(),
-        not_before: time(c.not_before),
-        not_after: time(c.not_after),
-        fingerprint: c.fingerprint.clone(),
-        state: state.to_owned(),
-        pem: c.pem.clone(),
-    }
-}
-
-/// Reads a certificate, PEM.
-fn certificate(text: &str) -> Result<Certificate> {
-    let wrong = |why: &str| {
-        Refusal::InvalidCertificate.because(format!(
-            "{why}; paste the identity provider's signing certificate, from -----BEGIN CERTIFICATE----- to \
-             -----END CERTIFICATE-----"
-        ))
-    };
-    let mut pems = Pem::iter_from_buffer(text.as_bytes());
-    let pem = pems.next().and_then(std::result::Result::ok);
-    let pem = pem.filter(|pem| pem.label == "CERTIFICATE");
-    let pem = pem.ok_or_else(|| wrong("That is no certificate in PEM format"))?;
-    if pems.next().is_some() {
-        return Err(wrong("That is more than one certificate"));
-    }
-    let x509 = pem.parse_x509().map_err(|_| wrong("The certificate can't be read"))?;
-    let at = |seconds: i64| {
-        Timestamp::from_second(seconds).map_err(|_| wrong("The certificate's dates can't be read"))
-    };
-    let validity = x509.validity();
-    let digest = Sha256::digest(&pem.contents);
-    Ok(Certificate {
-        pem: text.trim().to_owned(),
-        subject: x509.subject().to_string(),
-        not_before: at(validity.not_before.timestamp())?,
-        not_after: at(validity.not_after.timestamp())?,
-        fingerprint: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
-    })
 }
 
 fn none() -> Error {
@@ -149,7 +166,7 @@ pub(super) fn put(call: &mut Call<'_, '_>) -> Result<Reply> {
                 certificates: change
                     .certificates
                     .iter()
-                    .map(|c| certificate(c))
+                    .map(|c| certificates::parse(c))
                     .collect::<Result<_>>()?,
             })
         }
@@ -195,52 +212,4 @@ pub(super) fn delete(call: &mut Call<'_, '_>) -> Result<Reply> {
     let organization = call.organization()?;
     claims::remove_sso(call.tx, &organization, call.incoming.cause)?;
     Ok(Reply::nothing())
-}
-
-pub(super) fn effective(call: &mut Call<'_, '_>) -> Result<Reply> {
-    let organization = call.organization()?;
-    let effective = claims::effective(call.tx, &organization)?;
-    Reply::ok(&EffectiveSsoView {
-        source_organization: effective.source.as_str().to_owned(),
-        ignored_own: effective.ignored_own,
-        sso: effective.settings.as_ref().map(summary),
-    })
-}
-
-pub(super) fn resolve(call: &mut Call<'_, '_>) -> Result<Reply> {
-    let address = call.filter("email").ok_or_else(|| {
-        bad("invalid_parameter", "Say whose sign-in: ?email=ann@example.com".into())
-    })?;
-    let Route::Sso { org, settings } = claims::resolve(call.tx, &email(address)?)? else {
-        return Reply::ok(&SsoRouteView { method: "password".into(), ..SsoRouteView::default() });
-    };
-    let (protocol, start) = match &settings.provider {
-        Provider::Saml(saml) => ("saml", &saml.sign_on_url),
-        Provider::Oidc(oidc) => ("oidc", &oidc.issuer),
-    };
-    // Whose settings they are is not for everybody who has an address.
-    let whole = knows_settings(call, &org)?;
-    Reply::ok(&SsoRouteView {
-        method: "sso".into(),
-        protocol: Some(protocol.to_owned()),
-        start_url: Some(start.clone()),
-        organization: whole.then(|| org.as_str().to_owned()),
-        sso: whole.then(|| summary(&settings)),
-    })
-}
-
-/// Whether the caller may know whose settings these are: the operator, and members of an organization for
-/// which they count, who read them there too (Admin Organizations are not for their plain members to see).
-fn knows_settings(call: &mut Call<'_, '_>, org: &Tenant) -> Result<bool> {
-    let Some(account) = call.person.account().cloned() else {
-        return Ok(*call.person == Person::Operator);
-    };
-    for membership in people::memberships_of(call.tx, &account)? {
-        let Some(organization) = call.tx.organization(&membership.org)? else { continue };
-        let sees = !organization.is_admin() || membership.role > Role::Member;
-        if membership.is_active() && sees && organization.governed_by() == org {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }

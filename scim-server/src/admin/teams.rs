@@ -2,10 +2,33 @@
 
 use scim_core::Result;
 use scim_core::org::{Organization, Records as _, Team, teams};
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::call::{Call, Reply, time};
-use super::members::account_in_path;
-use super::views::{NewName, TeamMemberView, TeamView};
+use super::call::{Call, last_of};
+use super::organizations::NewName;
+use super::reply::{Reply, time};
+
+/// A team.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TeamView {
+    id: String,
+    name: String,
+    /// The group that it is.
+    group: Option<String>,
+    /// `scim` while its group is of a live directory, else `manual`.
+    managed_by: String,
+    created: String,
+}
+
+/// A member of a team.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TeamMemberView {
+    account: String,
+    email: Option<String>,
+    /// `manual` or `group`.
+    source: String,
+}
 
 fn view(organization: &Organization, team: &Team) -> TeamView {
     let by_scim = team.group.is_some() && !organization.is_linked();
@@ -33,8 +56,7 @@ pub(super) fn list(call: &mut Call<'_, '_>) -> Result<Reply> {
         .filter(|team| after.as_deref().is_none_or(|after| team.id.as_str() > after))
         .take(limit)
         .collect();
-    let next =
-        (page.len() == limit).then(|| page.last().map(|t| t.id.as_str().to_owned())).flatten();
+    let next = last_of(&page, limit, |team| team.id.as_str());
     let views: Vec<_> = page.into_iter().map(|team| view(&organization, team)).collect();
     call.page(&views, next)
 }
@@ -88,7 +110,7 @@ pub(super) fn remove_member(call: &mut Call<'_, '_>) -> Result<Reply> {
 
 fn set_member(call: &mut Call<'_, '_>, member: bool) -> Result<Reply> {
     let (organization, team) = find(call)?;
-    let account = account_in_path(call)?;
+    let account = call.id("account")?;
     teams::set_member(call.tx, &organization, &team, &account, member, call.incoming.cause)?;
     Ok(Reply::nothing())
 }

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::Review;
 use crate::error::{Error, Kind, Result};
 use crate::org::graph::{groups_above, still_below, users_below};
-use crate::org::people::{new_id, settle_all};
+use crate::org::people::new_id;
+use crate::org::roles::settle_all;
 use crate::org::teams;
 use crate::org::{
     Movement, Organization, Records, Source, Team, What, group_key, plain_name, tell,

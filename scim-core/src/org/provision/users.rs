@@ -5,7 +5,8 @@ use serde_json::json;
 use super::Review;
 use super::identity::Identity;
 use crate::error::{Error, Kind, Result};
-use crate::org::people::{Membership, let_go, membership, memberships_of, new_id, settle_all};
+use crate::org::people::{Membership, let_go, membership, memberships_of, new_id};
+use crate::org::roles::settle_all;
 use crate::org::{
     Account, Adoption, Binding, DomainPolicy, EmailAddress, Movement, Records, Source, What,
     claims, tell,
