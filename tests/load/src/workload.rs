@@ -12,6 +12,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+pub use organizations::Grouping;
 pub use phases::{Phase, Settings};
 
 use crate::connection::{Endpoint, Request, Token};
@@ -32,7 +33,7 @@ pub struct Subject {
     tokens: Tokens,
     /// The users that are there: number and id.
     users: Rc<Vec<(usize, String)>>,
-    /// The id of each organization's group.
+    /// The ids of groups that were made in each organization.
     groups: Vec<String>,
     /// Times that each user was patched and put, so that each request changes something.
     rounds: Rc<Cell<usize>>,

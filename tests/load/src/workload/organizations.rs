@@ -39,6 +39,24 @@ impl Tokens {
     }
 }
 
+/// How users are in groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Grouping {
+    /// So many are in a group
+    pub members: usize,
+    /// of so many.
+    pub every: usize,
+}
+
+impl Grouping {
+    /// The number of the `k`-th user of those whom a group is taken from. Groups are in organizations as users
+    /// are: by their number.
+    const fn user(self, group: usize, k: usize, organizations: usize) -> usize {
+        let (organization, before) = (group % organizations, group / organizations);
+        organization + (before * self.every + k) * organizations
+    }
+}
+
 impl Subject {
     /// Makes organizations with a directory of their own in a server of this project, and a token for each.
     ///
@@ -71,43 +89,43 @@ impl Subject {
         Ok(subject)
     }
 
-    /// Makes a group in each organization; its members are the first users there.
+    /// Makes groups: of the users of each organization, in order, the first `members` of every so many are in
+    /// one.
     ///
     /// # Errors
     /// If a request fails.
-    pub async fn make_groups(&mut self, members: usize, settings: &Settings) -> Result<()> {
+    pub async fn make_groups(&mut self, grouping: Grouping, settings: &Settings) -> Result<()> {
+        let Grouping { members, every } = grouping;
+        ensure!(members < every, "a group of {members} needs more than {every} users");
         let (tokens, users) = (self.tokens.clone(), Rc::clone(&self.users));
-        let each = self.users_each();
-        ensure!(members < each, "a group of {members} needs more than {each} users");
-        let groups = made(&self.endpoint, settings, tokens.len(), id_of, move |organization| {
-            let numbers = (0..members).map(|k| organization + k * tokens.len());
+        let wanted = self.users_each() / every * tokens.len();
+        let groups = made(&self.endpoint, settings, wanted, id_of, move |group| {
+            let numbers = (0..members).map(|k| grouping.user(group, k, tokens.len()));
             let ids = numbers.filter_map(|n| users.get(n)).map(|(_, id)| id.as_str());
-            let body = group_of("All", ids).to_string().into_bytes();
-            tokens.of(organization).request("POST", "/Groups".into(), body)
+            let body = group_of(&format!("Group {group}"), ids).to_string().into_bytes();
+            tokens.of(group).request("POST", "/Groups".into(), body)
         });
         self.groups = groups.await.context("groups can't be made")?;
         Ok(())
     }
 
-    /// One connection adds a member and removes it again, each time in another organization, by its own group
-    /// of so many members.
+    /// One connection adds a member to a group and removes it again, each time in another organization.
     ///
     /// # Errors
     /// If the groups can't be looked into afterwards.
     pub async fn change_members(
         &self,
-        members: usize,
+        grouping: Grouping,
         settings: &Settings,
     ) -> Result<Vec<Figures>> {
-        let (organizations, each) = (self.tokens.len(), self.users_each());
-        // Whoever is added is behind those who are members.
-        let outsider = |i: usize| members + i % each.saturating_sub(members).max(1);
+        let Grouping { members, every } = grouping;
         let change = |i: usize| {
-            let organization = spread(i, organizations);
-            let (_, user) = self.users.get(organization + outsider(i) * organizations)?;
-            let group = self.groups.get(organization)?;
-            let token = self.tokens.of(organization);
-            Some(Change { token, path: format!("/Groups/{group}"), user })
+            let group = spread(i, self.groups.len());
+            // Whoever is added is behind those who are members.
+            let outsider = members + i % every.saturating_sub(members).max(1);
+            let (_, user) = self.users.get(grouping.user(group, outsider, self.tokens.len()))?;
+            let (token, path) = (self.tokens.of(group), self.groups.get(group)?);
+            Some(Change { token, path: format!("/Groups/{path}"), user })
         };
         let changes: Vec<_> = (0..settings.samples).filter_map(change).collect();
         ensure!(changes.len() == settings.samples, "there are too few groups or users");
