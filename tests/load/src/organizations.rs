@@ -9,7 +9,7 @@ use crate::bench::median;
 use crate::figures::{self, Figures};
 use crate::running::Running;
 use crate::table;
-use crate::workload::{Grouping, Phase, Settings, Subject};
+use crate::workload::{Grouping, Phase, Settings, Size, Subject};
 
 /// What is measured, and how it is called.
 const LINES: [(&str, &str); 7] = [
@@ -31,15 +31,6 @@ const WANTED: f64 = 1.0 / 1.5;
 
 /// Members who are added and removed in a round.
 const CHANGES: usize = 1000;
-
-/// How many organizations, and how many users in each.
-#[derive(Debug, Clone, Copy)]
-pub struct Size {
-    /// Organizations.
-    pub organizations: usize,
-    /// Users in each of them.
-    pub users_each: usize,
-}
 
 /// A server with that many organizations, and its figures.
 struct Side {
@@ -107,10 +98,9 @@ impl Side {
         settings: &Settings,
     ) -> Result<Self> {
         let (endpoint, operator) = (running.endpoint.clone(), &running.operator);
-        let organizations = size.organizations;
-        let mut subject =
-            Subject::found(endpoint, operator, organizations, settings, running.pid()).await?;
-        let figures = vec![subject.grow(organizations * size.users_each, settings).await];
+        let mut subject = Subject::found(endpoint, operator, size, settings, running.pid()).await?;
+        let users = size.organizations * size.users_each;
+        let figures = vec![subject.grow(users, settings).await];
         subject.make_groups(grouping, settings).await?;
         let creating = running.peak_memory_mib();
         let start_ms = running.restart(binary)?.as_secs_f64() * 1000.0;

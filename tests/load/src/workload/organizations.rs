@@ -13,30 +13,48 @@ use crate::connection::{Connection, Endpoint, Request, Token};
 use crate::figures::Figures;
 use crate::messages::{group_of, id_of, token_of};
 
-/// The tokens of organizations. User `n` is in number `n` modulo how many there are, so that users who were
-/// created one after another are in different ones.
+/// The tokens of organizations. Users are in them in blocks: the first ones in the first, and so on.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens(Rc<Vec<Token>>);
+pub(super) struct Tokens {
+    tokens: Rc<Vec<Token>>,
+    /// Users in an organization.
+    pub(super) each: usize,
+}
 
 impl Tokens {
-    pub(super) fn new(tokens: Vec<Token>) -> Self {
-        Self(Rc::new(tokens))
+    /// All users are in one organization.
+    pub(super) fn one(token: &Token) -> Self {
+        Self { tokens: Rc::new(vec![token.clone()]), each: usize::MAX }
     }
 
     /// How many organizations there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len().max(1)
+        self.tokens.len().max(1)
     }
 
     /// The organization that user `n` is in.
     pub(super) fn organization(&self, n: usize) -> usize {
-        n % self.len()
+        n / self.each.max(1) % self.len()
     }
 
     /// The token of the organization that user `n` is in.
-    pub(super) fn of(&self, n: usize) -> Token {
-        self.0.get(self.organization(n)).cloned().unwrap_or_default()
+    pub(super) fn of_user(&self, n: usize) -> Token {
+        self.of(self.organization(n))
     }
+
+    /// The token of an organization.
+    pub(super) fn of(&self, organization: usize) -> Token {
+        self.tokens.get(organization % self.len()).cloned().unwrap_or_default()
+    }
+}
+
+/// How many organizations, and how many users in each.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Organizations.
+    pub organizations: usize,
+    /// Users in each of them.
+    pub users_each: usize,
 }
 
 /// How users are in groups.
@@ -49,11 +67,11 @@ pub struct Grouping {
 }
 
 impl Grouping {
-    /// The number of the `k`-th user of those whom a group is taken from. Groups are in organizations as users
-    /// are: by their number.
-    const fn user(self, group: usize, k: usize, organizations: usize) -> usize {
-        let (organization, before) = (group % organizations, group / organizations);
-        organization + (before * self.every + k) * organizations
+    /// The number of the `k`-th user of those whom a group is taken from. Groups follow each other in different
+    /// organizations.
+    fn user(self, group: usize, k: usize, tokens: &Tokens) -> usize {
+        let (organization, before) = (group % tokens.len(), group / tokens.len());
+        organization * tokens.each + before * self.every + k
     }
 }
 
@@ -65,7 +83,7 @@ impl Subject {
     pub async fn found(
         endpoint: Endpoint,
         operator: &Token,
-        organizations: usize,
+        Size { organizations, users_each }: Size,
         settings: &Settings,
         pid: u32,
     ) -> Result<Self> {
@@ -85,7 +103,8 @@ impl Subject {
         });
         let tokens = tokens.await.context("tokens can't be made")?;
         let mut subject = Self::new(endpoint, &Token::default(), Some(pid));
-        subject.tokens = Tokens::new(tokens.iter().map(|secret| Token::new(secret)).collect());
+        let tokens = tokens.iter().map(|secret| Token::new(secret)).collect();
+        subject.tokens = Tokens { tokens: Rc::new(tokens), each: users_each };
         Ok(subject)
     }
 
@@ -100,7 +119,7 @@ impl Subject {
         let (tokens, users) = (self.tokens.clone(), Rc::clone(&self.users));
         let wanted = self.users_each() / every * tokens.len();
         let groups = made(&self.endpoint, settings, wanted, id_of, move |group| {
-            let numbers = (0..members).map(|k| grouping.user(group, k, tokens.len()));
+            let numbers = (0..members).map(|k| grouping.user(group, k, &tokens));
             let ids = numbers.filter_map(|n| users.get(n)).map(|(_, id)| id.as_str());
             let body = group_of(&format!("Group {group}"), ids).to_string().into_bytes();
             tokens.of(group).request("POST", "/Groups".into(), body)
@@ -123,7 +142,7 @@ impl Subject {
             let group = spread(i, self.groups.len());
             // Whoever is added is behind those who are members.
             let outsider = members + i % every.saturating_sub(members).max(1);
-            let (_, user) = self.users.get(grouping.user(group, outsider, self.tokens.len()))?;
+            let (_, user) = self.users.get(grouping.user(group, outsider, &self.tokens))?;
             let (token, path) = (self.tokens.of(group), self.groups.get(group)?);
             Some(Change { token, path: format!("/Groups/{path}"), user })
         };
