@@ -80,8 +80,19 @@ impl Tokens {
         (since.elapsed() < BELIEVED).then(|| token.clone())
     }
 
+    /// With many organizations most requests look their token up: where that takes a moment, it isn't worth
+    /// another thread.
+    fn look_up_briefly(&self, digest: &str) -> Result<Option<Option<Token>>> {
+        let found = self.store.find_token_briefly(digest)?;
+        Ok(found.map(|token| self.remember(digest.to_owned(), token)))
+    }
+
     fn look_up(&self, secret: &str, digest: String) -> Result<Option<Token>> {
         let token = self.store.find_token(secret)?;
+        Ok(self.remember(digest, token))
+    }
+
+    fn remember(&self, digest: String, token: Option<Token>) -> Option<Token> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= MOST {
             known.retain(|_, (_, since)| since.elapsed() < BELIEVED);
@@ -90,7 +101,7 @@ impl Tokens {
             }
         }
         known.insert(digest, (token.clone(), Instant::now()));
-        Ok(token)
+        token
     }
 
     fn note_use(&self, token: &Token, now: Timestamp) {
@@ -134,11 +145,14 @@ async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Calle
     let digest = digest(secret);
     let token = match state.tokens.remembered(&digest) {
         Some(token) => token,
-        None => {
-            let (state, secret) = (state.clone(), secret.to_owned());
-            let tokens = state.clone();
-            state.blocking(move || tokens.tokens.look_up(&secret, digest)).await??
-        }
+        None => match state.tokens.look_up_briefly(&digest)? {
+            Some(token) => token,
+            None => {
+                let (state, secret) = (state.clone(), secret.to_owned());
+                let tokens = state.clone();
+                state.blocking(move || tokens.tokens.look_up(&secret, digest)).await??
+            }
+        },
     };
     let now = state.env.clock.now();
     let token = token

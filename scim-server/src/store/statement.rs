@@ -108,7 +108,7 @@ pub(super) mod name {
 
     names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
     names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
-    names!(AccountByKey, Grants, Changes, Setting, Begin, BeginToWrite, Commit);
+    names!(AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
     names!(Save, Release, Undo);
 }
 

@@ -9,9 +9,10 @@ use scim_core::env::Env;
 use scim_core::org::{Cause, Records as _};
 use scim_core::resource::Id;
 use scim_core::store::{Tenant, Transaction as _};
-use scim_core::{Error, Kind, Result};
+use scim_core::{Error, Kind, Result, Store as _};
 
-use super::statement::{Statement, statement};
+use super::connection::Conn;
+use super::statement::{Statement, name, statement};
 use super::{DieselStore, DieselTransaction};
 use crate::secrets::{digest, hint, random_id, random_secret};
 
@@ -139,6 +140,12 @@ fn token(row: Row) -> Result<Token> {
         revoked: time(revoked)?,
         last_used: time(last_used)?,
     })
+}
+
+fn token_of_digest(conn: &mut Conn, digest: &str) -> Result<Option<Token>> {
+    let rows: Vec<Row> =
+        select().sql(" WHERE digest = ").text(digest).rows_of::<name::Token, Columns, _>(conn)?;
+    rows.into_iter().next().map(token).transpose()
 }
 
 impl DieselTransaction<'_> {
@@ -281,11 +288,18 @@ impl DieselStore {
     /// From the database.
     pub fn find_token(&self, secret: &str) -> Result<Option<Token>> {
         let digest = digest(secret);
-        self.0.glance(|conn| {
-            let rows: Vec<Row> =
-                select().sql(" WHERE digest = ").text(&digest).rows::<Columns, _>(conn)?;
-            rows.into_iter().next().map(token).transpose()
-        })
+        self.0.glance(|conn| token_of_digest(conn, &digest))
+    }
+
+    /// The token of that digest, live or not, on a thread that must not wait; `None` where it can't be had so.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn find_token_briefly(&self, digest: &str) -> Result<Option<Option<Token>>> {
+        if !self.reads_briefly() {
+            return Ok(None);
+        }
+        self.0.brief.read(|conn| token_of_digest(conn, digest).map(Some))
     }
 
     /// Notes when tokens were last used, and tells of first uses.

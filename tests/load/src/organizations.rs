@@ -9,7 +9,7 @@ use crate::bench::median;
 use crate::figures::{self, Figures};
 use crate::running::Running;
 use crate::table;
-use crate::workload::{Phase, Settings, Subject};
+use crate::workload::{Grouping, Phase, Settings, Size, Subject};
 
 /// What is measured, and how it is called.
 const LINES: [(&str, &str); 7] = [
@@ -32,15 +32,6 @@ const WANTED: f64 = 1.0 / 1.5;
 /// Members who are added and removed in a round.
 const CHANGES: usize = 1000;
 
-/// How many organizations, and how many users in each.
-#[derive(Debug, Clone, Copy)]
-pub struct Size {
-    /// Organizations.
-    pub organizations: usize,
-    /// Users in each of them.
-    pub users_each: usize,
-}
-
 /// A server with that many organizations, and its figures.
 struct Side {
     size: Size,
@@ -54,7 +45,8 @@ struct Side {
 }
 
 /// Fills two servers, starts them anew, measures them in turns, and gives the table. `settings` say nothing of
-/// how many users there are; groups have as many members on both.
+/// how many users there are. On both, half of the users are in a group, and groups are of the same size: what is
+/// answered is the same.
 ///
 /// # Errors
 /// If a server fails, a request does, or an answer is wrong.
@@ -66,11 +58,12 @@ pub async fn measure(
     rounds: usize,
 ) -> Result<String> {
     let [base, size] = sizes;
-    let members = base.users_each.min(size.users_each) / 2;
+    let every = base.users_each.min(size.users_each);
+    let grouping = Grouping { members: every / 2, every };
     let settings = Settings { samples: CHANGES, ..settings.clone() };
     let mut sides = [
-        Side::fill(binary, one, base, members, &settings).await?,
-        Side::fill(binary, many, size, members, &settings).await?,
+        Side::fill(binary, one, base, grouping, &settings).await?,
+        Side::fill(binary, many, size, grouping, &settings).await?,
     ];
     // The last phase is the change of members.
     for phase in PHASES.into_iter().map(Some).chain([None]) {
@@ -79,7 +72,7 @@ pub async fn measure(
             for (side, runs) in sides.iter_mut().zip(&mut runs) {
                 let figures = match phase {
                     Some(phase) => side.subject.run(phase, &settings).await?,
-                    None => side.subject.change_members(members, &settings).await?,
+                    None => side.subject.change_members(grouping, &settings).await?,
                 };
                 side.tell(&figures)?;
                 runs.push(figures);
@@ -92,7 +85,7 @@ pub async fn measure(
     for side in &mut sides {
         side.memory_mib[1] = side.running.peak_memory_mib();
     }
-    Ok(in_markdown(&sides, members))
+    Ok(in_markdown(&sides, grouping.members))
 }
 
 impl Side {
@@ -101,15 +94,14 @@ impl Side {
         binary: &Path,
         mut running: Running,
         size: Size,
-        members: usize,
+        grouping: Grouping,
         settings: &Settings,
     ) -> Result<Self> {
         let (endpoint, operator) = (running.endpoint.clone(), &running.operator);
-        let organizations = size.organizations;
-        let mut subject =
-            Subject::found(endpoint, operator, organizations, settings, running.pid()).await?;
-        let figures = vec![subject.grow(organizations * size.users_each, settings).await];
-        subject.make_groups(members, settings).await?;
+        let mut subject = Subject::found(endpoint, operator, size, settings, running.pid()).await?;
+        let users = size.organizations * size.users_each;
+        let figures = vec![subject.grow(users, settings).await];
+        subject.make_groups(grouping, settings).await?;
         let creating = running.peak_memory_mib();
         let start_ms = running.restart(binary)?.as_secs_f64() * 1000.0;
         subject.move_to(running.endpoint.clone(), running.pid());

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
+pub use organizations::{Grouping, Size};
 pub use phases::{Phase, Settings};
 
 use crate::connection::{Endpoint, Request, Token};
@@ -32,7 +33,7 @@ pub struct Subject {
     tokens: Tokens,
     /// The users that are there: number and id.
     users: Rc<Vec<(usize, String)>>,
-    /// The id of each organization's group.
+    /// The ids of groups that were made in each organization.
     groups: Vec<String>,
     /// Times that each user was patched and put, so that each request changes something.
     rounds: Rc<Cell<usize>>,
@@ -46,7 +47,7 @@ impl Subject {
     pub fn new(endpoint: Endpoint, token: &Token, pid: Option<u32>) -> Self {
         let (users, groups, rounds, next) =
             (Rc::default(), Vec::new(), Rc::default(), Rc::default());
-        let tokens = Tokens::new(vec![token.clone()]);
+        let tokens = Tokens::one(token);
         Self { endpoint, pid, tokens, users, groups, rounds, next }
     }
 
@@ -72,7 +73,7 @@ impl Subject {
                 let picked = some.clone();
                 let make = move |i| {
                     let (n, id) = picked(i);
-                    tokens.of(n).get(format!("/Users/{id}"))
+                    tokens.of_user(n).get(format!("/Users/{id}"))
                 };
                 let check = move |i, body: &[u8]| {
                     let found: Value = serde_json::from_slice(body)?;
@@ -99,7 +100,7 @@ impl Subject {
                 let make = move |i| {
                     let (n, _) = picked(i);
                     let filter = format!("userName sw \"{}\"", name_prefix(n));
-                    theirs.of(n).get(format!("/Users?count=20&filter={}", encode(&filter)))
+                    theirs.of_user(n).get(format!("/Users?count=20&filter={}", encode(&filter)))
                 };
                 let last = settings.users;
                 let check = move |i, body: &[u8]| {
@@ -141,7 +142,7 @@ impl Subject {
                         patch_active(round % 2 == 1)
                     };
                     let method = if put { "PUT" } else { "PATCH" };
-                    tokens.of(n).request(method, format!("/Users/{id}"), body)
+                    tokens.of_user(n).request(method, format!("/Users/{id}"), body)
                 };
                 let check = |_, body: &[u8]| id_of(body).map(drop);
                 Ok(vec![self.timed(name, settings, make, Rc::new(check)).await])
@@ -151,7 +152,7 @@ impl Subject {
                 let all = users.len();
                 let make = move |i| {
                     let (n, id) = users.get(i).cloned().unwrap_or_default();
-                    tokens.of(n).request("DELETE", format!("/Users/{id}"), Vec::new())
+                    tokens.of_user(n).request("DELETE", format!("/Users/{id}"), Vec::new())
                 };
                 let watch = Watch::begin(self.pid);
                 let limit = Limit { requests: all, time: Some(settings.seconds) };
@@ -183,7 +184,7 @@ impl Subject {
         let made = Rc::new(RefCell::new(vec![None; new]));
         let keep = Rc::clone(&made);
         let tokens = self.tokens.clone();
-        let make = move |i| create(&tokens.of(first + i), first + i);
+        let make = move |i| create(&tokens.of_user(first + i), first + i);
         let check = move |i: usize, body: &[u8]| {
             let id = id_of(body)?;
             *keep.borrow_mut().get_mut(i).context("a user too many")? = Some(id);
@@ -214,7 +215,7 @@ impl Subject {
         let make = move |i| {
             let (n, _) = picked(i);
             let filter = format!("{text} \"{}\"", value(n));
-            tokens.of(n).get(format!("/Users?filter={}", encode(&filter)))
+            tokens.of_user(n).get(format!("/Users?filter={}", encode(&filter)))
         };
         let check = move |i, body: &[u8]| lists_users(body, &[user_name(some(i).0)]);
         self.timed(name, settings, make, Rc::new(check)).await

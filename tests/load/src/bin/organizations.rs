@@ -2,9 +2,9 @@
 
 use anyhow::Result;
 use clap::Parser;
-use scim_load::organizations::{self, Size};
+use scim_load::organizations;
 use scim_load::program::{self, Place};
-use scim_load::workload::Settings;
+use scim_load::workload::{Settings, Size};
 
 /// Measures the server with many organizations beside the same server with one, of as many users as --users says.
 #[derive(Debug, Parser)]

@@ -13,29 +13,65 @@ use crate::connection::{Connection, Endpoint, Request, Token};
 use crate::figures::Figures;
 use crate::messages::{group_of, id_of, token_of};
 
-/// The tokens of organizations. User `n` is in number `n` modulo how many there are, so that users who were
-/// created one after another are in different ones.
+/// The tokens of organizations. Users are in them in blocks: the first ones in the first, and so on.
 #[derive(Debug, Clone)]
-pub(super) struct Tokens(Rc<Vec<Token>>);
+pub(super) struct Tokens {
+    tokens: Rc<Vec<Token>>,
+    /// Users in an organization.
+    pub(super) each: usize,
+}
 
 impl Tokens {
-    pub(super) fn new(tokens: Vec<Token>) -> Self {
-        Self(Rc::new(tokens))
+    /// All users are in one organization.
+    pub(super) fn one(token: &Token) -> Self {
+        Self { tokens: Rc::new(vec![token.clone()]), each: usize::MAX }
     }
 
     /// How many organizations there are.
     pub(super) fn len(&self) -> usize {
-        self.0.len().max(1)
+        self.tokens.len().max(1)
     }
 
     /// The organization that user `n` is in.
     pub(super) fn organization(&self, n: usize) -> usize {
-        n % self.len()
+        n / self.each.max(1) % self.len()
     }
 
     /// The token of the organization that user `n` is in.
-    pub(super) fn of(&self, n: usize) -> Token {
-        self.0.get(self.organization(n)).cloned().unwrap_or_default()
+    pub(super) fn of_user(&self, n: usize) -> Token {
+        self.of(self.organization(n))
+    }
+
+    /// The token of an organization.
+    pub(super) fn of(&self, organization: usize) -> Token {
+        self.tokens.get(organization % self.len()).cloned().unwrap_or_default()
+    }
+}
+
+/// How many organizations, and how many users in each.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    /// Organizations.
+    pub organizations: usize,
+    /// Users in each of them.
+    pub users_each: usize,
+}
+
+/// How users are in groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Grouping {
+    /// So many are in a group
+    pub members: usize,
+    /// of so many.
+    pub every: usize,
+}
+
+impl Grouping {
+    /// The number of the `k`-th user of those whom a group is taken from. Groups follow each other in different
+    /// organizations.
+    fn user(self, group: usize, k: usize, tokens: &Tokens) -> usize {
+        let (organization, before) = (group % tokens.len(), group / tokens.len());
+        organization * tokens.each + before * self.every + k
     }
 }
 
@@ -47,7 +83,7 @@ impl Subject {
     pub async fn found(
         endpoint: Endpoint,
         operator: &Token,
-        organizations: usize,
+        Size { organizations, users_each }: Size,
         settings: &Settings,
         pid: u32,
     ) -> Result<Self> {
@@ -67,47 +103,48 @@ impl Subject {
         });
         let tokens = tokens.await.context("tokens can't be made")?;
         let mut subject = Self::new(endpoint, &Token::default(), Some(pid));
-        subject.tokens = Tokens::new(tokens.iter().map(|secret| Token::new(secret)).collect());
+        let tokens = tokens.iter().map(|secret| Token::new(secret)).collect();
+        subject.tokens = Tokens { tokens: Rc::new(tokens), each: users_each };
         Ok(subject)
     }
 
-    /// Makes a group in each organization; its members are the first users there.
+    /// Makes groups: of the users of each organization, in order, the first `members` of every so many are in
+    /// one.
     ///
     /// # Errors
     /// If a request fails.
-    pub async fn make_groups(&mut self, members: usize, settings: &Settings) -> Result<()> {
+    pub async fn make_groups(&mut self, grouping: Grouping, settings: &Settings) -> Result<()> {
+        let Grouping { members, every } = grouping;
+        ensure!(members < every, "a group of {members} needs more than {every} users");
         let (tokens, users) = (self.tokens.clone(), Rc::clone(&self.users));
-        let each = self.users_each();
-        ensure!(members < each, "a group of {members} needs more than {each} users");
-        let groups = made(&self.endpoint, settings, tokens.len(), id_of, move |organization| {
-            let numbers = (0..members).map(|k| organization + k * tokens.len());
+        let wanted = self.users_each() / every * tokens.len();
+        let groups = made(&self.endpoint, settings, wanted, id_of, move |group| {
+            let numbers = (0..members).map(|k| grouping.user(group, k, &tokens));
             let ids = numbers.filter_map(|n| users.get(n)).map(|(_, id)| id.as_str());
-            let body = group_of("All", ids).to_string().into_bytes();
-            tokens.of(organization).request("POST", "/Groups".into(), body)
+            let body = group_of(&format!("Group {group}"), ids).to_string().into_bytes();
+            tokens.of(group).request("POST", "/Groups".into(), body)
         });
         self.groups = groups.await.context("groups can't be made")?;
         Ok(())
     }
 
-    /// One connection adds a member and removes it again, each time in another organization, by its own group
-    /// of so many members.
+    /// One connection adds a member to a group and removes it again, each time in another organization.
     ///
     /// # Errors
     /// If the groups can't be looked into afterwards.
     pub async fn change_members(
         &self,
-        members: usize,
+        grouping: Grouping,
         settings: &Settings,
     ) -> Result<Vec<Figures>> {
-        let (organizations, each) = (self.tokens.len(), self.users_each());
-        // Whoever is added is behind those who are members.
-        let outsider = |i: usize| members + i % each.saturating_sub(members).max(1);
+        let Grouping { members, every } = grouping;
         let change = |i: usize| {
-            let organization = spread(i, organizations);
-            let (_, user) = self.users.get(organization + outsider(i) * organizations)?;
-            let group = self.groups.get(organization)?;
-            let token = self.tokens.of(organization);
-            Some(Change { token, path: format!("/Groups/{group}"), user })
+            let group = spread(i, self.groups.len());
+            // Whoever is added is behind those who are members.
+            let outsider = members + i % every.saturating_sub(members).max(1);
+            let (_, user) = self.users.get(grouping.user(group, outsider, &self.tokens))?;
+            let (token, path) = (self.tokens.of(group), self.groups.get(group)?);
+            Some(Change { token, path: format!("/Groups/{path}"), user })
         };
         let changes: Vec<_> = (0..settings.samples).filter_map(change).collect();
         ensure!(changes.len() == settings.samples, "there are too few groups or users");

@@ -65,7 +65,7 @@ impl Subject {
                     while Instant::now() < end && !users.is_hopeless() && !looks.is_hopeless() {
                         let n = next.replace(next.get() + 1);
                         let filter = encode(&format!("userName eq \"{}\"", user_name(n)));
-                        let token = tokens.of(n);
+                        let token = tokens.of_user(n);
                         let look = token.get(format!("/Users?filter={filter}"));
                         let Some(body) = exchange(&mut connection, &look, &mut looks).await else {
                             continue;
