@@ -25,6 +25,8 @@ const BELIEVED: Duration = Duration::from_millis(900);
 const WINDOW: Duration = Duration::from_secs(60);
 /// The most tokens remembered.
 const MOST: usize = 10_000;
+/// The most tokens whose use is written down in one go.
+const AT_ONCE: usize = 100;
 
 /// Looks tokens up, remembers them for a moment, and notes their use.
 pub struct Tokens {
@@ -116,7 +118,9 @@ impl Tokens {
             return;
         }
         let used: Vec<_> = used.into_iter().map(|((org, id), when)| (org, id, when)).collect();
-        if let Err(error) = self.store.touch_tokens(&used, env) {
+        // Requests that write get their turn in between.
+        let noted = used.chunks(AT_ONCE).try_for_each(|some| self.store.touch_tokens(some, env));
+        if let Err(error) = noted {
             log::warn!("when tokens were last used could not be written down: {error}");
         }
     }
