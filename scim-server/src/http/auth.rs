@@ -89,8 +89,8 @@ impl Tokens {
         Ok(found.map(|token| self.remember(digest.to_owned(), token)))
     }
 
-    fn look_up(&self, secret: &str, digest: String) -> Result<Option<Token>> {
-        let token = self.store.find_token(secret)?;
+    fn look_up(&self, digest: String) -> Result<Option<Token>> {
+        let token = self.store.find_token_by_digest(&digest)?;
         Ok(self.remember(digest, token))
     }
 
@@ -152,9 +152,8 @@ async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Calle
         None => match state.tokens.look_up_briefly(&digest)? {
             Some(token) => token,
             None => {
-                let (state, secret) = (state.clone(), secret.to_owned());
-                let tokens = state.clone();
-                state.blocking(move || tokens.tokens.look_up(&secret, digest)).await??
+                let looking = state.clone();
+                state.blocking(move || looking.tokens.look_up(digest)).await??
             }
         },
     };

@@ -287,8 +287,15 @@ impl DieselStore {
     /// # Errors
     /// From the database.
     pub fn find_token(&self, secret: &str) -> Result<Option<Token>> {
-        let digest = digest(secret);
-        self.0.glance(|conn| token_of_digest(conn, &digest))
+        self.find_token_by_digest(&digest(secret))
+    }
+
+    /// As [`Self::find_token`], for who has the digest already.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn find_token_by_digest(&self, digest: &str) -> Result<Option<Token>> {
+        self.0.glance(|conn| token_of_digest(conn, digest))
     }
 
     /// The token of that digest, live or not, on a thread that must not wait; `None` where it can't be had so.

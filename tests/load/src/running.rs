@@ -31,10 +31,7 @@ impl Running {
     /// If it doesn't come up.
     pub fn server(binary: &Path, within: &Path) -> Result<Self> {
         let folder = tempfile::tempdir_in(within)?;
-        let url = format!("sqlite:{}", folder.path().join("scim.db").display());
-        let mut command = Command::new(binary);
-        command.args(["--listen", "127.0.0.1:0", "--database-url", &url]);
-        Self::start(command, folder, true)
+        Self::start(serving(binary, &folder), folder, true)
     }
 
     /// Starts the ceiling.
@@ -82,11 +79,9 @@ impl Running {
         let pid = self.pid().to_string();
         ensure!(Command::new("kill").arg(&pid).status()?.success(), "it can't be stopped");
         self.child.wait()?;
-        let url = format!("sqlite:{}", self.folder.path().join("scim.db").display());
         let log = std::fs::File::create(self.folder.path().join("log"))?;
         let began = Instant::now();
-        let mut command = Command::new(binary);
-        command.args(["--listen", "127.0.0.1:0", "--database-url", &url]);
+        let mut command = serving(binary, &self.folder);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         self.child = command.spawn()?;
         let out = self.child.stdout.take().context("no output to read")?;
@@ -119,6 +114,14 @@ impl Running {
     pub fn peak_memory_mib(&self) -> f64 {
         process::memory_mib(self.pid()).map_or(0.0, |(_, peak)| peak)
     }
+}
+
+/// The server on the database of a folder.
+fn serving(binary: &Path, folder: &TempDir) -> Command {
+    let url = format!("sqlite:{}", folder.path().join("scim.db").display());
+    let mut command = Command::new(binary);
+    command.args(["--listen", "127.0.0.1:0", "--database-url", &url]);
+    command
 }
 
 impl Drop for Running {
