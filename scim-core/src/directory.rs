@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::resource::{Id, Resource};
-use crate::store::{Member, Transaction};
+use crate::store::Transaction;
 
 /// A change of a resource.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub enum Change<'a> {
         /// The resource.
         new: &'a Resource,
         /// Its members.
-        members: &'a [Member],
+        members: &'a [Id],
     },
     /// A new state of a resource.
     Replace {

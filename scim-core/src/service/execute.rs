@@ -92,15 +92,11 @@ impl<S, D> Inner<S, D> {
             }
             return Err(error);
         }
-        let members = members.unwrap_or_default();
-        let members = self.resolve_members(tx, id, &members, dialect)?;
-        if !members.is_empty() {
-            tx.add_members(id, &members)?;
-        }
+        let members = self.add_listed(tx, id, &members.unwrap_or_default(), dialect)?;
         self.review(tx, call, &Change::Create { new: &new, members: &members })?;
         let mut detail = json!({"attributes": names(new.document()?)});
         if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
-            let ids: Vec<_> = members.iter().map(|m| m.id.as_str()).collect();
+            let ids: Vec<_> = members.iter().map(Id::as_str).collect();
             detail.insert("added".into(), ids.into());
         }
         self.tell(tx, call, &new, "created", detail, dialect)?;
@@ -124,8 +120,7 @@ impl<S, D> Inner<S, D> {
             if !old.kind().has_members() {
                 return Ok(Delta::default());
             }
-            let members = self.resolve_members(tx, old.id(), &members, dialect)?;
-            self.replace_members(tx, old.id(), &members)
+            self.replace_listed(tx, old.id(), &members, dialect)
         })
     }
 

@@ -13,6 +13,9 @@ use crate::patch::{MemberChange, MemberRef};
 use crate::resource::Id;
 use crate::store::{Member, Transaction};
 
+/// Members that are looked up, and made members, together.
+const AT_ONCE: usize = 1_000;
+
 /// Who came and who went, on balance.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
@@ -54,25 +57,27 @@ impl Delta {
 }
 
 impl<S, D> Inner<S, D> {
-    /// Finds out what the elements of a `members` list stand for.
-    pub(super) fn resolve_members<T: Transaction>(
+    /// Makes members of those that the elements of a `members` list stand for. Tells who wasn't one.
+    pub(super) fn add_listed<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
         elements: &[Value],
         dialect: &mut Dialect,
-    ) -> Result<Vec<Member>> {
+    ) -> Result<Vec<Id>> {
         let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
-        self.resolve(tx, group, &refs, dialect)
+        self.add(tx, group, &refs, dialect)
     }
 
-    fn resolve<T: Transaction>(
+    /// Makes members of those that `refs` name, some at a time: what the store tells of a hundred thousand isn't
+    /// held at once. Tells who wasn't one.
+    fn add<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
         refs: &[MemberRef],
         dialect: &mut Dialect,
-    ) -> Result<Vec<Member>> {
+    ) -> Result<Vec<Id>> {
         if refs.len() > self.settings.max_members {
             let detail = format!(
                 "The request names {} members; at most {} may come in one",
@@ -81,6 +86,24 @@ impl<S, D> Inner<S, D> {
             );
             return Err(Error::new(Kind::TooMany, detail));
         }
+        let mut holders = None;
+        let mut came = Vec::new();
+        for refs in refs.chunks(AT_ONCE) {
+            let members = self.resolve(tx, refs, dialect)?;
+            self.refuse_cycle(tx, group, &members, &mut holders)?;
+            if !members.is_empty() {
+                came.extend(tx.add_members(group, &members)?);
+            }
+        }
+        Ok(came)
+    }
+
+    fn resolve<T: Transaction>(
+        &self,
+        tx: &mut T,
+        refs: &[MemberRef],
+        dialect: &mut Dialect,
+    ) -> Result<Vec<Member>> {
         let mut seen = HashSet::with_capacity(refs.len());
         let ids: Vec<Id> =
             refs.iter().filter_map(MemberRef::id).filter(|id| seen.insert(*id)).cloned().collect();
@@ -98,27 +121,25 @@ impl<S, D> Inner<S, D> {
                 return Err(Error::invalid_value(detail));
             }
         }
-        let members: Vec<Member> = ids
-            .into_iter()
-            .filter_map(|id| {
-                let (kind, display) = known.remove(&id)?;
-                self.may_be_member(&kind).then_some(Member { id, kind, display })
-            })
-            .collect();
-        self.refuse_cycle(tx, group, &members)?;
-        Ok(members)
+        let members = ids.into_iter().filter_map(|id| {
+            let (kind, display) = known.remove(&id)?;
+            self.may_be_member(&kind).then_some(Member { id, kind, display })
+        });
+        Ok(members.collect())
     }
 
     fn may_be_member(&self, kind: &str) -> bool {
         self.registry.by_name(kind).is_some_and(|k| k.has_groups() || k.has_members())
     }
 
-    /// A group may not hold itself, directly or through others.
+    /// A group may not hold itself, directly or through others. `holders` are the groups that hold it, once they
+    /// were asked for.
     fn refuse_cycle<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
         members: &[Member],
+        holders: &mut Option<HashSet<Id>>,
     ) -> Result<()> {
         let mut nested = members
             .iter()
@@ -127,8 +148,13 @@ impl<S, D> Inner<S, D> {
         if nested.peek().is_none() {
             return Ok(());
         }
-        let holders: HashSet<Id> =
-            tx.groups_of(std::slice::from_ref(group))?.into_iter().map(|m| m.group).collect();
+        let holders = match holders {
+            Some(holders) => holders,
+            None => {
+                let found = tx.groups_of(std::slice::from_ref(group))?;
+                holders.insert(found.into_iter().map(|m| m.group).collect())
+            }
+        };
         match nested.find(|m| m.id == *group || holders.contains(&m.id)) {
             None => Ok(()),
             Some(member) => Err(Error::invalid_value(format!(
@@ -139,17 +165,30 @@ impl<S, D> Inner<S, D> {
         }
     }
 
-    /// Makes `members` the members of the group.
-    pub(super) fn replace_members<T: Transaction>(
+    /// Makes those that the elements of a `members` list stand for the members of the group.
+    pub(super) fn replace_listed<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
-        members: &[Member],
+        elements: &[Value],
+        dialect: &mut Dialect,
     ) -> Result<Delta> {
-        let wanted: HashSet<&Id> = members.iter().map(|m| &m.id).collect();
+        let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
+        self.replace(tx, group, &refs, dialect)
+    }
+
+    /// Those that may not be members are refused before anybody goes.
+    fn replace<T: Transaction>(
+        &self,
+        tx: &mut T,
+        group: &Id,
+        refs: &[MemberRef],
+        dialect: &mut Dialect,
+    ) -> Result<Delta> {
         let mut delta = Delta::default();
+        delta.came(self.add(tx, group, refs, dialect)?);
+        let wanted: HashSet<&Id> = refs.iter().filter_map(MemberRef::id).collect();
         delta.went(remove_where(tx, group, |member| Ok(!wanted.contains(&member.id)))?);
-        delta.came(tx.add_members(group, members)?);
         Ok(delta)
     }
 
@@ -167,10 +206,7 @@ impl<S, D> Inner<S, D> {
         }
         for change in changes {
             match change {
-                MemberChange::Add(refs) => {
-                    let members = self.resolve(tx, group, refs, dialect)?;
-                    delta.came(tx.add_members(group, &members)?);
-                }
+                MemberChange::Add(refs) => delta.came(self.add(tx, group, refs, dialect)?),
                 MemberChange::Remove(ids) => {
                     let ids: Vec<Id> = ids.iter().filter_map(|id| Id::parse(id)).collect();
                     delta.went(tx.remove_members(group, &ids)?);
@@ -181,8 +217,7 @@ impl<S, D> Inner<S, D> {
                     delta.went(went);
                 }
                 MemberChange::Replace(refs) => {
-                    let members = self.resolve(tx, group, refs, dialect)?;
-                    let Delta { added, removed } = self.replace_members(tx, group, &members)?;
+                    let Delta { added, removed } = self.replace(tx, group, refs, dialect)?;
                     delta.went(removed.into_iter().collect());
                     delta.came(added.into_iter().collect());
                 }

@@ -122,3 +122,20 @@ pub(super) fn facts(conn: &mut Conn) -> Result<std::result::Result<String, Strin
     }
     Ok(Ok(format!("SQLite {version}, write-ahead log, synced at each commit")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_is_compiled_without_what_each_read_would_pay_for() {
+        let mut conn = Conn::Sqlite(SqliteConnection::establish(":memory:").unwrap());
+        let options = statement("SELECT compile_options FROM pragma_compile_options");
+        let options: Vec<String> = options.rows::<Text, _>(&mut conn).unwrap();
+        let has = |option: &str| options.iter().any(|it| it == option);
+        assert!(
+            has("THREADSAFE=2") && has("DEFAULT_MEMSTATUS=0") && !has("ENABLE_MEMORY_MANAGEMENT"),
+            "LIBSQLITE3_FLAGS of .cargo/config.toml had no effect: {options:?}"
+        );
+    }
+}
