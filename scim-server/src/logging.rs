@@ -1,12 +1,20 @@
 //! Log lines: one a record, whatever a client put into it.
 
+mod lines;
+
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::sync::OnceLock;
 
-use env_logger::{Builder, Env, WriteStyle};
+use env_logger::{Builder, Env, Target};
 use log::kv::{Error, Key, Value, VisitSource};
 use log::{Level, Record};
 use serde_json::{Map, json};
+
+use lines::Lines;
+
+/// Where lines go once logging has started.
+static LINES: OnceLock<Lines> = OnceLock::new();
 
 /// How lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
@@ -19,11 +27,15 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging to standard error. `RUST_LOG` chooses what; by default `info` and above.
+/// Starts logging to standard error; [`finish`] ends it. `RUST_LOG` chooses what; by default `info` and above.
 pub fn init(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or("info,actix_server=warn"));
-    // Lines have no colors, so there are none to be taken out: control characters are escaped below.
-    builder.write_style(WriteStyle::Always);
+    // Without a thread of its own it is written by whoever has something to say.
+    if LINES.get().is_none()
+        && let Ok(lines) = Lines::start(io::stderr())
+    {
+        builder.target(Target::Pipe(Box::new(LINES.get_or_init(|| lines).clone())));
+    }
     builder.format(move |out, record| {
         let time = out.timestamp_millis();
         match format {
@@ -51,6 +63,13 @@ pub fn init(format: LogFormat) {
     });
     // A second call (tests) keeps the first logger.
     let _ = builder.try_init();
+}
+
+/// Waits until all that was logged is written. To be called before the process ends.
+pub fn finish() {
+    if let Some(lines) = LINES.get() {
+        lines.finish();
+    }
 }
 
 /// How grave a record is. The web server calls it an error if a client sends what is no HTTP, such as a raw

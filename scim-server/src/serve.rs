@@ -82,6 +82,12 @@ fn cursor_key(store: &DieselStore) -> Result<[u8; 32]> {
 /// What keeps it from starting, in a sentence.
 pub fn run(config: Config) -> Result<()> {
     logging::init(config.log_format);
+    let done = serve(config);
+    logging::finish();
+    done
+}
+
+fn serve(config: Config) -> Result<()> {
     let opened = open(&config)?;
     log::info!("database: {}", opened.store.facts());
     let listener = TcpListener::bind(config.listen).map_err(|e| {
@@ -129,6 +135,7 @@ pub fn run(config: Config) -> Result<()> {
         if state.database_hangs() {
             // There are threads that wait for it, and would be waited for.
             log::warn!("stopped, while the database does not answer");
+            logging::finish();
             std::process::exit(1);
         }
         served

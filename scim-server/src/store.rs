@@ -488,11 +488,16 @@ impl Store for DieselStore {
         if !self.reads_briefly() {
             return Ok(None);
         }
-        self.0.brief.read(|conn| {
-            let mut tx = DieselTransaction::new(Link::Begun(conn), &self.0, tenant, Hold::Free);
+        self.0.brief.read(|reader| {
+            let learnt = reader.recall()?;
+            let link = Link::Begun(&mut reader.conn);
+            let mut tx = DieselTransaction::new(link, &self.0, tenant, Hold::Free);
             tx.brief = true;
+            tx.begin_with(learnt);
             let done = f(&mut tx);
-            if tx.gave_up { Ok(None) } else { done.map(Some) }
+            let (gave_up, learnt) = (tx.gave_up, tx.learnt());
+            reader.remember(learnt);
+            if gave_up { Ok(None) } else { done.map(Some) }
         })
     }
 

@@ -43,6 +43,46 @@ fn what_is_foreseen_in_an_organization_is_told_as_it_is() {
     testkit::what_is_foreseen_is_told_as_it_is(&store);
 }
 
+/// What brief reads remember from one to the next is as old as what they read.
+#[test]
+fn a_brief_read_sees_what_was_written_before_it() {
+    use scim_core::org::linking::{self, NewOrganization};
+    use scim_core::org::{OrgKind, Organization, Plan, Records as _};
+    let (place, store) = fresh();
+    // On PostgreSQL there are none.
+    if !store.reads_briefly() {
+        return;
+    }
+    let other = place.open();
+    let env = scim_server::env::system();
+    let now = env.clock.now();
+    let cause = Cause { env: &env, actor: "test", request_id: "test", now };
+    let new = NewOrganization {
+        name: "0",
+        kind: OrgKind::Regular,
+        plan: Plan::Enterprise,
+        domains: DomainPolicy::Any,
+        owner: None,
+    };
+    let made = store.write_records(|tx| linking::create(tx, tenant(), &new, &cause)).unwrap().0;
+    let read = |store: &DieselStore| {
+        let found = store.read_briefly(&tenant(), |tx| tx.organization(&tenant())).unwrap();
+        found.unwrap().map(|organization| organization.name)
+    };
+    for n in 1..20 {
+        let name = n.to_string();
+        let renamed = Organization { name: name.clone(), ..made.clone() };
+        let writer = if n % 2 == 0 { &store } else { &other };
+        writer.write_records(|tx| tx.put_organization(&renamed)).unwrap();
+        // The second read finds nothing new.
+        for store in [&store, &other, &store, &other] {
+            assert_eq!(read(store), Some(name.clone()));
+        }
+    }
+    store.write_records(|tx| tx.remove_organization(&tenant())).unwrap();
+    assert_eq!((read(&store), read(&other)), (None, None));
+}
+
 #[test]
 fn group_commit_keeps_what_succeeded_and_nothing_else() {
     let (_place, store) = fresh();

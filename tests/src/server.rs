@@ -134,8 +134,18 @@ impl Server {
         format!("http://{}/scim/v2", self.address)
     }
 
+    /// The log, with the lines of all that was answered: they are written a moment later, in their order.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        static READ: AtomicU16 = AtomicU16::new(0);
+        let read = || std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        let mark = format!("log-is-read-{}", READ.fetch_add(1, Ordering::Relaxed));
+        let headers = [("X-Request-Id", mark.as_str())];
+        let marked = Client::anonymous(self).attempt("GET", "/healthz", &headers, None);
+        let until = Instant::now() + Duration::from_secs(2);
+        while marked.is_ok() && Instant::now() < until && !read().contains(&mark) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        read()
     }
 
     pub fn folder(&self) -> &std::path::Path {

@@ -39,7 +39,7 @@ fn is_unique(attr: &AttrRef) -> bool {
 
 /// A table of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Keys {
+pub(super) enum Keys {
     Unique,
     Attribute,
 }
@@ -49,6 +49,14 @@ impl Keys {
         match self {
             Self::Unique => "r.id IN (SELECT k.id FROM unique_keys k WHERE k.org = ",
             Self::Attribute => "r.id IN (SELECT k.id FROM attribute_keys k WHERE k.org = ",
+        }
+    }
+
+    /// CROSS JOIN keeps SQLite to the order of the tables: the keys first.
+    const fn with_resources(self) -> &'static str {
+        match self {
+            Self::Unique => " FROM unique_keys k CROSS JOIN resources r WHERE k.org = ",
+            Self::Attribute => " FROM attribute_keys k CROSS JOIN resources r WHERE k.org = ",
         }
     }
 
@@ -202,6 +210,24 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Selects resources `r` that have a value or begin with it from the keys, if those tell. It says nothing of
+    /// their order, and gives a resource as often as it has such values.
+    pub(super) fn by_key(
+        self,
+        columns: &'static str,
+        compare: &Compare,
+    ) -> Option<(Keys, Statement)> {
+        let Compare { attr, op, operand } = compare;
+        let (table, key) = (self.table(attr)?, operand_key(operand)?);
+        if !matches!(op, Op::Eq | Op::Sw) || self.usual(attr).is_some() {
+            return None;
+        }
+        let rows = statement("SELECT ").sql(columns);
+        let rows = self.of_attribute(rows.sql(table.with_resources()), attr);
+        let rows = rows.sql(" AND r.org = k.org AND r.kind = k.kind AND r.id = k.id AND ");
+        Some((table, text_condition(rows, "k.key", *op, &key)))
+    }
+
     /// Selects what has that very value, by the keys.
     #[cfg(feature = "postgres")]
     pub(super) fn ids_of(self, compare: &Compare) -> Option<Statement> {
@@ -286,8 +312,11 @@ impl<'a> Scope<'a> {
     }
 
     fn rows(self, from: &'static str, attr: &AttrRef) -> Statement {
-        statement(from)
-            .text(self.tenant.as_str())
+        self.of_attribute(statement(from), attr)
+    }
+
+    fn of_attribute(self, sql: Statement, attr: &AttrRef) -> Statement {
+        sql.text(self.tenant.as_str())
             .sql(" AND k.kind = ")
             .text(&self.kind.name)
             .sql(" AND k.attr = ")

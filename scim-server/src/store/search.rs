@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use diesel::sql_types::{BigInt, Nullable, Text};
-use scim_core::filter::Predicate;
+use scim_core::filter::{Op, Predicate};
 use scim_core::query::{Page, Position, Query, Sort, SortKey, Window};
 use scim_core::resource::Resource;
 use scim_core::schema::ResourceType;
@@ -11,8 +11,8 @@ use scim_core::store::hydrate;
 use scim_core::{Error, Kind, Result};
 
 use super::index::IndexPlan;
-use super::narrow::{Condition, Reach, Scope, asks_the_plan};
-use super::statement::{Statement, statement};
+use super::narrow::{Condition, Keys, Reach, Scope, asks_the_plan};
+use super::statement::{Statement, name, statement};
 use super::transaction::{DieselTransaction, FEW, Row};
 
 /// The columns of a resource, in the order of [`Row`].
@@ -21,6 +21,9 @@ pub(super) type Columns = (Text, BigInt, BigInt, BigInt, Text, Nullable<Text>);
 
 /// Rows looked at in one go.
 const CHUNK: usize = 1000;
+
+/// Resources that are read by their keys before it is known whether that is all.
+const SOME: usize = 24;
 
 /// An order that an index has.
 #[derive(Clone)]
@@ -61,6 +64,9 @@ impl DieselTransaction<'_> {
             Some(predicate) if asks_the_plan(predicate) => self.plan_to_read()?,
             _ => self.store.plans.last(),
         };
+        if let Some(page) = self.those_with(kind, &plan, query)? {
+            return Ok(page);
+        }
         let meant = self.groups_meant(kind, query.predicate.as_ref())?;
         let scope = Scope { tenant: &self.tenant, kind, plan: &plan, meant: &meant };
         let condition = query.predicate.as_ref().map(|predicate| scope.narrow(predicate));
@@ -72,6 +78,41 @@ impl DieselTransaction<'_> {
             Some(order) if exact => self.in_sql(kind, query, condition.as_ref(), &order),
             _ => self.by_looking(kind, query, condition.as_ref()),
         }
+    }
+
+    /// The first page of what has a value, or begins with it, where that is all: what identity providers ask for
+    /// most. `None` if there is more, or if the keys don't tell.
+    fn those_with(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        plan: &IndexPlan,
+        query: &Query,
+    ) -> Result<Option<Page>> {
+        let Query { predicate: Some(Predicate::Compare(compare)), sort: None, window } = query
+        else {
+            return Ok(None);
+        };
+        let Window::Offset { offset: 0, count } = window else { return Ok(None) };
+        let scope = Scope { tenant: &self.tenant, kind, plan, meant: &[] };
+        // On PostgreSQL it was found before it was asked for, together with all else.
+        let found = if self.link.is_far() { None } else { scope.by_key(COLUMNS, compare) };
+        let Some((table, sql)) = found else { return Ok(None) };
+        let most = SOME.min(*count);
+        let sql = sql.limit(integer(most.saturating_add(1)));
+        let conn = self.conn()?;
+        let mut rows: Vec<Row> = match (table, compare.op) {
+            (Keys::Unique, Op::Eq) => sql.rows_of::<name::ByUnique, Columns, _>(conn)?,
+            (Keys::Attribute, Op::Eq) => sql.rows_of::<name::ByKey, Columns, _>(conn)?,
+            _ => sql.rows::<Columns, _>(conn)?,
+        };
+        if rows.len() > most {
+            return Ok(None);
+        }
+        rows.sort_by(|one, other| one.0.cmp(&other.0));
+        rows.dedup_by(|one, other| one.0 == other.0);
+        let resources = rows.into_iter().map(|row| row.resource(kind));
+        let resources = resources.collect::<Result<Vec<_>>>()?;
+        Ok(Some(Page { total: resources.len(), resources, more: false }))
     }
 
     /// Whether an exact search looks at a few rows only, however many there are.

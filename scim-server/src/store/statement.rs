@@ -109,7 +109,7 @@ pub(super) mod name {
     names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
     names!(IsMember, Organization, Claims, Account, PutAccount, Binding, Bindings, PutBinding);
     names!(AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
-    names!(Save, Release, Undo);
+    names!(Save, Release, Undo, DataVersion, ByUnique, ByKey);
 }
 
 impl Statement {

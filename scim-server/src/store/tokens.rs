@@ -306,7 +306,7 @@ impl DieselStore {
         if !self.reads_briefly() {
             return Ok(None);
         }
-        self.0.brief.read(|conn| token_of_digest(conn, digest).map(Some))
+        self.0.brief.read(|reader| token_of_digest(&mut reader.conn, digest).map(Some))
     }
 
     /// Notes when tokens were last used, and tells of first uses.

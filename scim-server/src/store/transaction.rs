@@ -20,6 +20,7 @@ use scim_core::store::{Foresight, Identity, Member, MemberView, Membership, Tena
 use scim_core::{Error, Result};
 
 use super::Inner;
+use super::brief::Learnt;
 use super::error::of;
 use super::foresee::Seen;
 #[cfg(feature = "postgres")]
@@ -101,6 +102,18 @@ impl<'a> DieselTransaction<'a> {
             gave_up: false,
             planned: Planned::default(),
         }
+    }
+
+    /// What is known before anything was asked.
+    pub(super) fn begin_with(&mut self, learnt: Learnt) {
+        self.known = learnt.organizations;
+        self.planned = learnt.plan.map_or(Planned::Unknown, Planned::Read);
+    }
+
+    /// What it has learnt, of a snapshot.
+    pub(super) fn learnt(self) -> Learnt {
+        let plan = if let Planned::Read(plan) = self.planned { Some(plan) } else { None };
+        Learnt { organizations: self.known, plan }
     }
 
     /// Whoever asked briefly asks again, where there is time.

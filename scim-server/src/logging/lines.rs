@@ -1,0 +1,188 @@
+//! Lines on their way to standard error. A thread of their own writes them, all that there are at a time: a request
+//! neither waits for that nor pays for a system call.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long lines are gathered, after some were written.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Bytes that are written before the pause is over.
+const MANY: usize = 64 * 1024;
+/// Bytes that wait at the most. Who has more to say waits for the reader of standard error, as everybody would
+/// without the thread.
+const MOST: usize = 1024 * 1024;
+
+/// Takes lines, and has them written.
+#[derive(Clone, Default)]
+pub(super) struct Lines(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to write, or a reason not to gather any longer.
+    wanted: Condvar,
+    /// Something was written.
+    written: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    lines: Vec<u8>,
+    /// The thread waits for a first line.
+    idle: bool,
+    /// The thread is writing lines that it has taken.
+    writing: bool,
+    /// Somebody waits until all is written.
+    hurry: bool,
+}
+
+impl Lines {
+    /// Starts the thread, which writes to `out` as long as the process runs.
+    pub(super) fn start(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        let lines = Self::default();
+        let of_thread = lines.clone();
+        let thread = std::thread::Builder::new().name("log".to_owned());
+        thread.spawn(move || of_thread.write_to(&mut out))?;
+        Ok(lines)
+    }
+
+    /// Waits until all lines are written.
+    pub(super) fn finish(&self) {
+        let mut state = self.state();
+        while state.writing || !state.lines.is_empty() {
+            state.hurry = true;
+            self.0.wanted.notify_one();
+            state = self.0.written.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_to(&self, out: &mut impl Write) {
+        let mut taken = Vec::new();
+        let mut state = self.state();
+        loop {
+            state.idle = true;
+            let nothing = |state: &mut State| state.lines.is_empty();
+            state =
+                self.0.wanted.wait_while(state, nothing).unwrap_or_else(PoisonError::into_inner);
+            (state.idle, state.writing) = (false, true);
+            std::mem::swap(&mut state.lines, &mut taken);
+            drop(state);
+            // Where nobody reads, there is nobody to tell.
+            let _ = out.write_all(&taken).and_then(|()| out.flush());
+            taken.clear();
+            state = self.state();
+            (state.writing, state.hurry) = (false, false);
+            self.0.written.notify_all();
+            let few = |state: &mut State| state.lines.len() < MANY && !state.hurry;
+            let waited = self.0.wanted.wait_timeout_while(state, PAUSE, few);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let full = |state: &mut State| state.lines.len() >= MOST;
+        let state = self.0.written.wait_while(self.state(), full);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.lines.extend_from_slice(line);
+        if state.idle || state.lines.len() >= MANY {
+            state.idle = false;
+            self.0.wanted.notify_one();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Instant;
+
+    use super::*;
+
+    /// Tells what is written to it, and waits for a word after each time.
+    struct Slow {
+        written: mpsc::Sender<Vec<u8>>,
+        go_on: mpsc::Receiver<()>,
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.written.send(bytes.to_vec()).unwrap();
+            let _ = self.go_on.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn slow() -> (Lines, mpsc::Receiver<Vec<u8>>, mpsc::Sender<()>) {
+        let ((written, told), (go_on, allowed)) = (mpsc::channel(), mpsc::channel());
+        (Lines::start(Slow { written, go_on: allowed }).unwrap(), told, go_on)
+    }
+
+    #[test]
+    fn what_comes_while_something_is_written_is_written_together() {
+        let (mut lines, told, go_on) = slow();
+        lines.write_all(b"one\n").unwrap();
+        assert_eq!(told.recv().unwrap(), b"one\n");
+        for line in ["two\n", "three\n", "four\n"] {
+            lines.write_all(line.as_bytes()).unwrap();
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(told.recv().unwrap(), b"two\nthree\nfour\n");
+        drop(go_on);
+        lines.finish();
+    }
+
+    #[test]
+    fn finishing_waits_for_the_last_line_and_not_for_more() {
+        let (mut lines, told, go_on) = slow();
+        lines.write_all(b"last\n").unwrap();
+        let finishing = std::thread::spawn({
+            let lines = lines.clone();
+            move || lines.finish()
+        });
+        assert_eq!(told.recv().unwrap(), b"last\n");
+        assert!(!finishing.is_finished());
+        go_on.send(()).unwrap();
+        finishing.join().unwrap();
+        lines.finish();
+    }
+
+    #[test]
+    fn who_says_too_much_waits_and_nothing_is_lost() {
+        let (mut lines, told, go_on) = slow();
+        let speaking = std::thread::spawn(move || {
+            let line = [b'x'; 1024];
+            for _ in 0..4 * MOST / line.len() {
+                lines.write_all(&line).unwrap();
+            }
+            lines
+        });
+        let mut seen = told.recv().unwrap().len();
+        let until = Instant::now() + Duration::from_millis(200);
+        while Instant::now() < until {
+            assert!(!speaking.is_finished(), "more than the most waits");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(go_on);
+        while seen < 4 * MOST {
+            seen += told.recv().unwrap().len();
+        }
+        speaking.join().unwrap().finish();
+        assert_eq!(seen, 4 * MOST);
+    }
+}
