@@ -127,6 +127,11 @@ impl Target {
 pub(super) enum Role {
     Writer,
     Reader,
+    /// For reads that are over in a moment.
+    BriefReader {
+        /// How much of SQLite's file it may keep in memory.
+        cache_kib: u32,
+    },
     /// Copies SQLite's write-ahead log to the file.
     Copier,
     /// A writer, and nobody else has SQLite's file open meanwhile.

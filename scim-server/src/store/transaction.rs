@@ -394,19 +394,16 @@ impl Transaction for DieselTransaction<'_> {
         let unique: BTreeSet<&Id> = members.iter().collect();
         let unique: Vec<&Id> = unique.into_iter().collect();
         for ids in unique.chunks(LIST) {
-            // Most are in no group, and that is found out for less.
-            let any_of = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND m.member_id ")
-                .among(ids.iter().map(|id| id.as_str()))
-                .sql(" LIMIT 1");
-            let conn = self.conn_to_read(&MEMBERSHIPS)?;
-            let any: Vec<i64> = match ids {
-                [_] => any_of.rows_of::<name::IsMember, BigInt, _>(conn)?,
-                _ => any_of.rows::<BigInt, _>(conn)?,
-            };
-            if any.is_empty() {
-                continue;
+            // Most are in no group, and most groups in none: that is found out for less.
+            match ids {
+                [id] if !self.link.is_far() => {
+                    if let Some(direct) = self.groups_without_others(&group_kind, id)? {
+                        found.extend(direct);
+                        continue;
+                    }
+                }
+                _ if !self.are_members(ids)? => continue,
+                _ => {}
             }
             let rows: Vec<(String, String, i64, Option<String>)> = statement(
                 "WITH RECURSIVE up (member_id, group_id, direct) AS (\

@@ -61,7 +61,7 @@ impl Place {
             Role::Writer => {
                 "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
                  PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-                 PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0"
+                 PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0"
             }
             Role::Copier => "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL",
             // In this mode the file is locked as long as the connection lives; it can't be while another has
@@ -72,7 +72,7 @@ impl Place {
                  PRAGMA case_sensitive_like=ON; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; \
                  BEGIN IMMEDIATE; COMMIT"
             }
-            Role::Reader => {
+            Role::Reader | Role::BriefReader { .. } => {
                 "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
                  PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
             }
@@ -91,6 +91,10 @@ impl Place {
                 });
             }
             std::thread::sleep(OPENING_PAUSE);
+        }
+        if let Role::BriefReader { cache_kib } = role {
+            let sized = conn.batch_execute(&format!("PRAGMA cache_size=-{cache_kib}"));
+            sized.map_err(|error| format!("{error}; {}", hint()))?;
         }
         Ok(conn)
     }

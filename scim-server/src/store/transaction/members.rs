@@ -1,14 +1,14 @@
 //! The members of a group as rows.
 
-use diesel::sql_types::Text;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use scim_core::Result;
 use scim_core::resource::Id;
-use scim_core::store::Member;
+use scim_core::store::{Member, Membership};
 
-use super::DieselTransaction;
 use super::rows::id_of;
+use super::{DieselTransaction, LIST};
 use crate::store::later::MEMBERSHIPS;
-use crate::store::statement::{Statement, statement};
+use crate::store::statement::{Statement, name, statement};
 
 impl DieselTransaction<'_> {
     pub(super) fn adding(&self, group: &Id, member: &Member) -> Statement {
@@ -60,6 +60,54 @@ impl DieselTransaction<'_> {
             .sql(" RETURNING member_id");
         let gone: Vec<String> = sql.rows::<Text, _>(self.conn()?)?;
         gone.iter().map(|id| id_of(id)).collect()
+    }
+
+    /// Whether a group lists any of them.
+    pub(super) fn are_members(&mut self, ids: &[&Id]) -> Result<bool> {
+        let any_of = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND m.member_id ")
+            .among(ids.iter().map(|id| id.as_str()))
+            .sql(" LIMIT 1");
+        let conn = self.conn_to_read(&MEMBERSHIPS)?;
+        let any: Vec<i64> = match ids {
+            [_] => any_of.rows_of::<name::IsMember, BigInt, _>(conn)?,
+            _ => any_of.rows::<BigInt, _>(conn)?,
+        };
+        Ok(!any.is_empty())
+    }
+
+    /// The groups that list somebody, if no other group lists those.
+    pub(super) fn groups_without_others(
+        &mut self,
+        group_kind: &str,
+        id: &Id,
+    ) -> Result<Option<Vec<Membership>>> {
+        let sql = statement(
+            "SELECT m.group_id, r.label FROM members m LEFT JOIN resources r ON r.org = m.org AND r.kind = ",
+        )
+        .text(group_kind)
+        .sql(" AND r.id = m.group_id WHERE m.org = ")
+        .text(self.tenant.as_str())
+        .sql(" AND m.member_id = ")
+        .text(id.as_str())
+        .sql(" ORDER BY m.group_id");
+        let rows: Vec<(String, Option<String>)> = sql
+            .rows_of::<name::GroupsOf, (Text, Nullable<Text>), _>(
+                self.conn_to_read(&MEMBERSHIPS)?,
+            )?;
+        let mut groups = Vec::with_capacity(rows.len());
+        for (group, display) in rows {
+            let (member, group) = (id.clone(), id_of(&group)?);
+            groups.push(Membership { member, group, display, direct: true });
+        }
+        for some in groups.chunks(LIST) {
+            let ids: Vec<&Id> = some.iter().map(|membership| &membership.group).collect();
+            if self.are_members(&ids)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(groups))
     }
 
     pub(super) fn removing(&self, group: &Id, member: &Id) -> Statement {
