@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long lines are gathered, after some were written.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -12,6 +12,9 @@ const MANY: usize = 64 * 1024;
 /// Bytes that wait at the most. Who has more to say waits for the reader of standard error, as everybody would
 /// without the thread.
 const MOST: usize = 1024 * 1024;
+
+/// How long an ending process waits for the reader of standard error.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Takes lines, and has them written.
 #[derive(Clone, Default)]
@@ -47,13 +50,19 @@ impl Lines {
         Ok(lines)
     }
 
-    /// Waits until all lines are written.
+    /// Waits until all lines are written, or nobody reads them.
     pub(super) fn finish(&self) {
+        let until = Instant::now() + PATIENCE;
         let mut state = self.state();
         while state.writing || !state.lines.is_empty() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
             state.hurry = true;
             self.0.wanted.notify_one();
-            state = self.0.written.wait(state).unwrap_or_else(PoisonError::into_inner);
+            let waited = self.0.written.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -106,7 +115,6 @@ impl Write for Lines {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Instant;
 
     use super::*;
 
