@@ -32,7 +32,7 @@ pub fn init(format: LogFormat) {
     let mut builder = Builder::from_env(Env::default().default_filter_or("info,actix_server=warn"));
     // Without a thread of its own it is written by whoever has something to say.
     if LINES.get().is_none()
-        && let Ok(lines) = Lines::start(io::stderr())
+        && let Ok(lines) = Lines::start(io::stderr(), tell_lost)
     {
         builder.target(Target::Pipe(Box::new(LINES.get_or_init(|| lines).clone())));
     }
@@ -63,6 +63,10 @@ pub fn init(format: LogFormat) {
     });
     // A second call (tests) keeps the first logger.
     let _ = builder.try_init();
+}
+
+fn tell_lost(lines: usize) {
+    log::warn!(lines; "standard error was not read for a while, and lines of the log were lost");
 }
 
 /// Waits until all that was logged is written. To be called before the process ends.

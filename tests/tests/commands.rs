@@ -6,13 +6,14 @@
     reason = "tests fail by panicking"
 )]
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use scim_tests::{Client, Person, Server, binary, oidc, run, run_with, saml};
 use serde_json::{Value, json};
-
-use std::io::{Read as _, Write as _};
 
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
     let output = run(arguments);
@@ -479,4 +480,45 @@ fn what_clients_do_wrong_is_no_error_of_the_server() {
     assert!(log.contains("path=/scim/v2/Me status=501"), "{log}");
     assert!(log.contains("stream error"), "{log}");
     assert!(!log.contains("ERROR"), "{log}");
+}
+
+/// A pipe holds 64 KiB, which is some hundred lines.
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("scim.db").display());
+    let mut server = Command::new(binary())
+        .args(["--listen", "127.0.0.1:0", "--database-url", &url])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(server.stdout.take().unwrap()).lines();
+    let base = said.find_map(|line| Some(line.unwrap().split_once("http://")?.1.to_owned()));
+    let address = base.unwrap().split('/').next().unwrap().to_owned();
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let mut answers = BufReader::new(connection.try_clone().unwrap());
+    for _ in 0..1500 {
+        connection.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut line = String::new();
+        while line != "ok\n" {
+            line.clear();
+            assert!(answers.read_line(&mut line).unwrap() > 0);
+        }
+    }
+    Command::new("kill").arg(server.id().to_string()).status().unwrap();
+    let until = Instant::now() + Duration::from_secs(20);
+    let ended = loop {
+        match server.try_wait().unwrap() {
+            Some(status) => break Some(status),
+            None if Instant::now() > until => break None,
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    if ended.is_none() {
+        server.kill().unwrap();
+    }
+    assert!(ended.is_some_and(|status| status.success()));
 }

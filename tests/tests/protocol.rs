@@ -181,6 +181,58 @@ fn a_large_group_is_sent_whole() {
 }
 
 #[test]
+fn a_list_of_members_that_names_nobody_is_refused() {
+    const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    let server = Server::start();
+    let token = server.command(&[
+        "token",
+        "create",
+        "--org",
+        &server.first_organization(),
+        "--preset",
+        "strict",
+        "-o",
+        "json",
+    ]);
+    for client in [server.provisioner(), Client::new(&server, token["token"].as_str().unwrap())] {
+        let ann = client.post("/Users", &user("ann")).is(201).id();
+        let group =
+            |members: &Value| json!({"schemas": [SCHEMA], "displayName": "g", "members": members});
+        let id = client.post("/Groups", &group(&json!([{"value": ann}]))).is(201).id();
+        let path = format!("/Groups/{id}");
+        let before = client.get(&path).text;
+        let members = json!([{"display": "x"}]);
+        client.put(&path, &group(&members)).refuses(400, "invalidValue");
+        for op in ["add", "replace"] {
+            let operations = json!([{"op": op, "path": "members", "value": members}]);
+            client.patch(&path, operations).refuses(400, "invalidValue");
+        }
+        assert_eq!(client.get(&path).text, before);
+        client.delete(&path).is(204);
+        client.delete(&format!("/Users/{ann}")).is(204);
+    }
+}
+
+#[test]
+fn a_request_names_so_many_members_all_its_operations_together() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let ann = client.post("/Users", &user("ann")).is(201).id();
+    let id = group(&client, "g", &[]);
+    let half = |more: usize| -> Vec<Value> { vec![json!({"value": ann}); 50_000 + more] };
+    let operations = |more: usize| {
+        json!([
+            {"op": "add", "path": "members", "value": half(0)},
+            {"op": "add", "path": "members", "value": half(more)},
+        ])
+    };
+    let path = format!("/Groups/{id}");
+    client.patch(&path, operations(1)).refuses(400, "tooMany");
+    assert!(client.get(&path).json().get("members").is_none());
+    client.patch(&path, operations(0)).is(204);
+}
+
+#[test]
 fn projection_on_every_verb() {
     let server = Server::start();
     let client = server.provisioner();

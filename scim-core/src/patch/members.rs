@@ -10,7 +10,7 @@ use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Literal, Op, Predicate};
 use crate::resource::Id;
-use crate::schema::{AttrRef, Attribute, Mutability, conform_one};
+use crate::schema::{AttrRef, Attribute, Mutability, conform_member, no_member_named};
 use crate::text::same_name;
 
 /// One change of a group's members.
@@ -29,6 +29,16 @@ pub enum MemberChange {
 }
 
 impl MemberChange {
+    /// How many members it names.
+    #[must_use]
+    pub fn named(&self) -> usize {
+        match self {
+            Self::Add(refs) | Self::Replace(refs) => refs.len(),
+            Self::Remove(ids) => ids.len(),
+            Self::RemoveAll | Self::RemoveWhere(_) => 0,
+        }
+    }
+
     /// Whether it is about the members that it names, whoever else is in the group.
     #[must_use]
     pub fn is_of_named(&self) -> bool {
@@ -53,9 +63,7 @@ impl MemberRef {
     pub fn of(element: &Value) -> Result<Self> {
         match element.get("value").and_then(Value::as_str) {
             Some(id) => Ok(Id::parse(id).map_or_else(|| Self::Other(id.into()), Self::Id)),
-            None => {
-                Err(Error::invalid_value("\"members.value\" is required: the id of the member"))
-            }
+            None => Err(no_member_named()),
         }
     }
 
@@ -159,7 +167,7 @@ pub(super) fn member_ref(
     element: Value,
     dialect: &mut Dialect,
 ) -> Result<Option<MemberRef>> {
-    let element = conform_one("members", members, element, dialect)?;
+    let element = conform_member(members, element, dialect)?;
     element.as_ref().map(MemberRef::of).transpose()
 }
 

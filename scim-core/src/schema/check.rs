@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::attribute::{Attribute, Mutability, Returned, Schema};
-use super::conform::{conform, conform_one, unknown};
+use super::conform::{conform, conform_member, unknown};
 use super::resource_type::ResourceType;
 use crate::dialect::{Dialect, Normalizer, Preset};
 use crate::error::{Error, Kind, Result};
@@ -324,7 +324,7 @@ impl Taken {
         };
         let list = list
             .into_iter()
-            .filter_map(|element| conform_one("members", attribute, element, dialect).transpose())
+            .filter_map(|element| conform_member(attribute, element, dialect).transpose())
             .collect::<Result<Vec<_>>>()?;
         self.members.get_or_insert_default().extend(list);
         Ok(())

@@ -97,6 +97,25 @@ pub(crate) fn conform_one(
     }
 }
 
+/// An element of `members`, `None` if it is empty. One that says something but not who is meant is an error: left
+/// out, a list of them would empty a group.
+pub(crate) fn conform_member(
+    attribute: &Attribute,
+    element: Value,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    let says_something = element.as_object().is_some_and(|o| o.values().any(|v| !v.is_null()));
+    let conformed = conform_one("members", attribute, element, dialect)?;
+    if conformed.is_none() && says_something {
+        return Err(no_member_named());
+    }
+    Ok(conformed)
+}
+
+pub(crate) fn no_member_named() -> Error {
+    Error::invalid_value("\"members.value\" is required: the id of the member")
+}
+
 fn conform_string(
     path: &str,
     attribute: &Attribute,

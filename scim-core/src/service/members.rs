@@ -65,6 +65,7 @@ impl<S, D> Inner<S, D> {
         elements: &[Value],
         dialect: &mut Dialect,
     ) -> Result<Vec<Id>> {
+        self.require_not_too_many(elements.len())?;
         let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
         self.add(tx, group, &refs, dialect)
     }
@@ -78,14 +79,6 @@ impl<S, D> Inner<S, D> {
         refs: &[MemberRef],
         dialect: &mut Dialect,
     ) -> Result<Vec<Id>> {
-        if refs.len() > self.settings.max_members {
-            let detail = format!(
-                "The request names {} members; at most {} may come in one",
-                refs.len(),
-                self.settings.max_members
-            );
-            return Err(Error::new(Kind::TooMany, detail));
-        }
         let mut holders = None;
         let mut came = Vec::new();
         for refs in refs.chunks(AT_ONCE) {
@@ -96,6 +89,16 @@ impl<S, D> Inner<S, D> {
             }
         }
         Ok(came)
+    }
+
+    /// A request may name so many members, all its operations together.
+    fn require_not_too_many(&self, named: usize) -> Result<()> {
+        let most = self.settings.max_members;
+        if named <= most {
+            return Ok(());
+        }
+        let detail = format!("The request names {named} members; at most {most} may come in one");
+        Err(Error::new(Kind::TooMany, detail))
     }
 
     fn resolve<T: Transaction>(
@@ -173,6 +176,7 @@ impl<S, D> Inner<S, D> {
         elements: &[Value],
         dialect: &mut Dialect,
     ) -> Result<Delta> {
+        self.require_not_too_many(elements.len())?;
         let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
         self.replace(tx, group, &refs, dialect)
     }
@@ -200,6 +204,7 @@ impl<S, D> Inner<S, D> {
         changes: &[MemberChange],
         dialect: &mut Dialect,
     ) -> Result<Delta> {
+        self.require_not_too_many(changes.iter().map(MemberChange::named).sum())?;
         let mut delta = Delta::default();
         if !changes.iter().all(MemberChange::is_of_named) {
             tx.alone()?;
