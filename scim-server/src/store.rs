@@ -489,7 +489,7 @@ impl Store for DieselStore {
             return Ok(None);
         }
         self.0.brief.read(|reader| {
-            let learnt = reader.recall()?;
+            let learnt = reader.recall(tenant)?;
             let link = Link::Begun(&mut reader.conn);
             let mut tx = DieselTransaction::new(link, &self.0, tenant, Hold::Free);
             tx.brief = true;

@@ -1,9 +1,11 @@
 //! Reads that are over in a moment, on the thread that the request came in by.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use diesel::sql_types::BigInt;
 use scim_core::org::Organization;
+use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::connection::{self, Conn, Role, Target};
@@ -15,7 +17,7 @@ const CACHES: u32 = 48 * 1024;
 const CACHE: u32 = 8 * 1024;
 
 /// Organizations that a reader remembers at the most.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 16 * 1024;
 
 /// Connections for reads on threads that must not wait: of their own, so that no long read has them. There
 /// are as many as there can be such threads at work.
@@ -29,11 +31,11 @@ pub(super) struct Reader {
     pub(super) conn: Conn,
     /// SQLite's number for what the connection sees: another one once something was written.
     version: i64,
-    learnt: Learnt,
+    organizations: HashMap<Tenant, Organization>,
+    plan: Option<Arc<IndexPlan>>,
 }
 
 /// What nearly all requests ask for. What one snapshot told holds in the next, if nothing was written between.
-#[derive(Default)]
 pub(super) struct Learnt {
     pub(super) organizations: Vec<Organization>,
     pub(super) plan: Option<Arc<IndexPlan>>,
@@ -62,8 +64,7 @@ impl BriefReaders {
                 let opened = connection::open(&self.target, role);
                 let busy =
                     |e| Error::busy("The database can't be read now; try again").with_source(e);
-                let (version, learnt) = (0, Learnt::default());
-                slot.insert(Reader { conn: opened.map_err(busy)?, version, learnt })
+                slot.insert(Reader::new(opened.map_err(busy)?))
             }
         };
         begin(&mut reader.conn)?;
@@ -78,21 +79,32 @@ impl BriefReaders {
 }
 
 impl Reader {
-    /// What is known before anything was asked in this snapshot.
-    pub(super) fn recall(&mut self) -> Result<Learnt> {
+    fn new(conn: Conn) -> Self {
+        Self { conn, version: 0, organizations: HashMap::new(), plan: None }
+    }
+
+    /// What is known for a read in that organization before anything was asked in this snapshot.
+    pub(super) fn recall(&mut self, tenant: &Tenant) -> Result<Learnt> {
         let sql = statement("PRAGMA data_version");
         let version: Vec<i64> = sql.rows_of::<name::DataVersion, BigInt, _>(&mut self.conn)?;
         let version = version.into_iter().next().unwrap_or_default();
-        let learnt = std::mem::take(&mut self.learnt);
-        let is_as_before = std::mem::replace(&mut self.version, version) == version;
-        Ok(if is_as_before { learnt } else { Learnt::default() })
+        if self.version != version {
+            self.version = version;
+            self.organizations.clear();
+            self.plan = None;
+        }
+        let organizations = self.organizations.get(tenant).cloned().into_iter().collect();
+        Ok(Learnt { organizations, plan: self.plan.clone() })
     }
 
     /// What is known at the end of the snapshot.
-    pub(super) fn remember(&mut self, mut learnt: Learnt) {
-        if learnt.organizations.len() > REMEMBERED {
-            learnt.organizations.clear();
+    pub(super) fn remember(&mut self, learnt: Learnt) {
+        if self.organizations.len() >= REMEMBERED {
+            self.organizations.clear();
         }
-        self.learnt = learnt;
+        for organization in learnt.organizations {
+            self.organizations.entry(organization.id.clone()).or_insert(organization);
+        }
+        self.plan = learnt.plan;
     }
 }
