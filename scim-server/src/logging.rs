@@ -69,7 +69,7 @@ fn tell_lost(lines: usize) {
     log::warn!(lines; "standard error was not read for a while, and lines of the log were lost");
 }
 
-/// Waits until all that was logged is written. To be called before the process ends.
+/// Waits until all that was logged is written, unless nobody reads it. To be called before the process ends.
 pub fn finish() {
     if let Some(lines) = LINES.get() {
         lines.finish();

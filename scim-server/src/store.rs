@@ -199,7 +199,7 @@ impl DieselStore {
                 "{target} has a part of a copy; finish it first, with the scim-server copy that began it"
             )));
         }
-        let readers = connection::pool(&target, Role::Reader, options.readers, options.wait)?;
+        let readers = connection::pool(&target, Role::READER, options.readers, options.wait)?;
         let mut checkpoints = None;
         let writes = match first {
             Conn::Sqlite(_) => {
@@ -328,7 +328,7 @@ impl Heart {
     pub(crate) fn beat(&mut self) -> Result<()> {
         let mut conn = match self.conn.take() {
             Some(conn) => conn,
-            None => connection::open(&self.target, Role::Reader)
+            None => connection::open(&self.target, Role::READER)
                 .map_err(|e| Error::busy("There is no database now").with_source(e))?,
         };
         conn.batch_execute("SELECT 1").map_err(error::of)?;

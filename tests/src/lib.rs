@@ -42,5 +42,5 @@ pub use openapi::OpenApi;
 pub use people::Person;
 pub use postgres::Postgres;
 pub use provisioning::{scim_group, scim_user};
-pub use server::{Server, binary, run, run_with};
+pub use server::{Server, binary, run, run_with, terminate};
 pub use sso::{oidc, saml};

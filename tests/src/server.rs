@@ -45,6 +45,23 @@ pub fn run_with(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// SIGTERM; gives the exit code, `None` if it had to be killed.
+pub fn terminate(mut child: Child) -> Option<i32> {
+    Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    let until = Instant::now() + Duration::from_secs(12);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        if Instant::now() > until {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A running server. Dropped, it is asked to stop, and made to after ten seconds.
 pub struct Server {
     child: Option<Child>,
@@ -229,23 +246,9 @@ impl Server {
         }
     }
 
-    /// SIGTERM; gives the exit code.
+    /// As [`terminate`].
     pub fn stop(&mut self) -> Option<i32> {
-        let mut child = self.child.take()?;
-        let pid = child.id().to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().unwrap();
-        let until = Instant::now() + Duration::from_secs(12);
-        loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                return status.code();
-            }
-            if Instant::now() > until {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                return None;
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        self.child.take().and_then(terminate)
     }
 }
 

@@ -10,9 +10,9 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use scim_tests::{Client, Person, Server, binary, oidc, run, run_with, saml};
+use scim_tests::{Client, Person, Server, binary, oidc, run, run_with, saml, terminate};
 use serde_json::{Value, json};
 
 fn error(arguments: &[&str]) -> (Option<i32>, String) {
@@ -508,17 +508,5 @@ fn a_log_that_nobody_reads_stops_nothing() {
             assert!(answers.read_line(&mut line).unwrap() > 0);
         }
     }
-    Command::new("kill").arg(server.id().to_string()).status().unwrap();
-    let until = Instant::now() + Duration::from_secs(20);
-    let ended = loop {
-        match server.try_wait().unwrap() {
-            Some(status) => break Some(status),
-            None if Instant::now() > until => break None,
-            None => std::thread::sleep(Duration::from_millis(50)),
-        }
-    };
-    if ended.is_none() {
-        server.kill().unwrap();
-    }
-    assert!(ended.is_some_and(|status| status.success()));
+    assert_eq!(terminate(server), Some(0));
 }

@@ -92,7 +92,8 @@ impl<S, D> Inner<S, D> {
             }
             return Err(error);
         }
-        let members = self.add_listed(tx, id, &members.unwrap_or_default(), dialect)?;
+        let members = self.listed(&members.unwrap_or_default())?;
+        let members = self.add(tx, id, &members, dialect)?;
         self.review(tx, call, &Change::Create { new: &new, members: &members })?;
         let mut detail = json!({"attributes": names(new.document()?)});
         if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
@@ -117,10 +118,12 @@ impl<S, D> Inner<S, D> {
         let Checked { document, secrets, members } = checked;
         let members = members.unwrap_or_default();
         self.store_change(tx, call, old, (document, secrets), dialect, |tx, old, dialect| {
-            if !old.kind().has_members() {
-                return Ok(Delta::default());
+            let mut delta = Delta::default();
+            if old.kind().has_members() {
+                let members = self.listed(&members)?;
+                self.replace(tx, old.id(), &members, &mut delta, dialect)?;
             }
-            self.replace_listed(tx, old.id(), &members, dialect)
+            Ok(delta)
         })
     }
 

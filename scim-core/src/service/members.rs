@@ -57,22 +57,15 @@ impl Delta {
 }
 
 impl<S, D> Inner<S, D> {
-    /// Makes members of those that the elements of a `members` list stand for. Tells who wasn't one.
-    pub(super) fn add_listed<T: Transaction>(
-        &self,
-        tx: &mut T,
-        group: &Id,
-        elements: &[Value],
-        dialect: &mut Dialect,
-    ) -> Result<Vec<Id>> {
+    /// Who is named by the elements of a `members` list.
+    pub(super) fn listed(&self, elements: &[Value]) -> Result<Vec<MemberRef>> {
         self.require_not_too_many(elements.len())?;
-        let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
-        self.add(tx, group, &refs, dialect)
+        elements.iter().map(MemberRef::of).collect()
     }
 
     /// Makes members of those that `refs` name, some at a time: what the store tells of a hundred thousand isn't
     /// held at once. Tells who wasn't one.
-    fn add<T: Transaction>(
+    pub(super) fn add<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
@@ -168,32 +161,19 @@ impl<S, D> Inner<S, D> {
         }
     }
 
-    /// Makes those that the elements of a `members` list stand for the members of the group.
-    pub(super) fn replace_listed<T: Transaction>(
-        &self,
-        tx: &mut T,
-        group: &Id,
-        elements: &[Value],
-        dialect: &mut Dialect,
-    ) -> Result<Delta> {
-        self.require_not_too_many(elements.len())?;
-        let refs = elements.iter().map(MemberRef::of).collect::<Result<Vec<_>>>()?;
-        self.replace(tx, group, &refs, dialect)
-    }
-
-    /// Those that may not be members are refused before anybody goes.
-    fn replace<T: Transaction>(
+    /// Makes those that `refs` name the members of the group. Who may not be one is refused before anybody goes.
+    pub(super) fn replace<T: Transaction>(
         &self,
         tx: &mut T,
         group: &Id,
         refs: &[MemberRef],
+        delta: &mut Delta,
         dialect: &mut Dialect,
-    ) -> Result<Delta> {
-        let mut delta = Delta::default();
+    ) -> Result<()> {
         delta.came(self.add(tx, group, refs, dialect)?);
         let wanted: HashSet<&Id> = refs.iter().filter_map(MemberRef::id).collect();
         delta.went(remove_where(tx, group, |member| Ok(!wanted.contains(&member.id)))?);
-        Ok(delta)
+        Ok(())
     }
 
     /// Makes the changes of a PATCH, in their order.
@@ -222,9 +202,7 @@ impl<S, D> Inner<S, D> {
                     delta.went(went);
                 }
                 MemberChange::Replace(refs) => {
-                    let Delta { added, removed } = self.replace(tx, group, refs, dialect)?;
-                    delta.went(removed.into_iter().collect());
-                    delta.came(added.into_iter().collect());
+                    self.replace(tx, group, refs, &mut delta, dialect)?;
                 }
             }
         }

@@ -12,7 +12,6 @@ const MANY: usize = 64 * 1024;
 /// Bytes that wait at the most. If nobody reads standard error for so long, what comes then is lost: a log must not
 /// stop the server.
 const MOST: usize = 8 * 1024 * 1024;
-
 /// How long an ending process waits for the reader of standard error.
 const PATIENCE: Duration = Duration::from_secs(5);
 

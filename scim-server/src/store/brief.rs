@@ -12,9 +12,8 @@ use super::connection::{self, Conn, Role, Target};
 use super::index::IndexPlan;
 use super::statement::{begin, commit, name, statement};
 
-/// KiB of page cache: for all of them, and for each at the least. Most requests read by these connections.
+/// KiB of page cache for all of them: most requests read by these connections.
 const CACHES: u32 = 48 * 1024;
-const CACHE: u32 = 8 * 1024;
 
 /// Organizations that a reader remembers at the most.
 const REMEMBERED: usize = 16 * 1024;
@@ -60,7 +59,7 @@ impl BriefReaders {
             Some(reader) => reader,
             None => {
                 let cache = CACHES / u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-                let role = Role::BriefReader { cache_kib: cache.max(CACHE) };
+                let role = Role::Reader { cache_kib: cache.max(Role::CACHE_KIB) };
                 let opened = connection::open(&self.target, role);
                 let busy =
                     |e| Error::busy("The database can't be read now; try again").with_source(e);

@@ -210,7 +210,7 @@ mod tests {
         }
 
         fn length(&self) -> Length {
-            length(&mut connection::open(&self.target, Role::Reader).unwrap()).unwrap()
+            length(&mut connection::open(&self.target, Role::READER).unwrap()).unwrap()
         }
 
         fn size(&self, name: &str) -> u64 {
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_log_that_a_reader_kept_long_becomes_short_once_the_reader_is_gone() {
         let file = File::new();
-        let mut reader = connection::open(&file.target, Role::Reader).unwrap();
+        let mut reader = connection::open(&file.target, Role::READER).unwrap();
         let rows = |conn: &mut Conn| statement("SELECT COUNT(*) FROM t").count(conn).unwrap();
         crate::store::statement::begin(&mut reader).unwrap();
         file.write(1);

@@ -126,9 +126,7 @@ impl Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Writer,
-    Reader,
-    /// For reads that are over in a moment.
-    BriefReader {
+    Reader {
         /// How much of SQLite's file it may keep in memory.
         cache_kib: u32,
     },
@@ -136,6 +134,13 @@ pub(super) enum Role {
     Copier,
     /// A writer, and nobody else has SQLite's file open meanwhile.
     Alone,
+}
+
+impl Role {
+    /// The least that a connection that reads may keep in memory.
+    pub(super) const CACHE_KIB: u32 = 8 * 1024;
+    /// One of many that read.
+    pub(super) const READER: Self = Self::Reader { cache_kib: Self::CACHE_KIB };
 }
 
 /// Opens and prepares a connection.

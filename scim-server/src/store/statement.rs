@@ -107,18 +107,8 @@ pub(super) mod name {
     use super::Name;
 
     names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
-    names!(
-        IsMember,
-        GroupsOf,
-        Organization,
-        Claims,
-        Account,
-        PutAccount,
-        Binding,
-        Bindings,
-        PutBinding
-    );
-    names!(AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
+    names!(IsMember, GroupsOf, Organization, Claims, Account, PutAccount, Binding, Bindings);
+    names!(PutBinding, AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
     names!(Save, Release, Undo, DataVersion, ByUnique, ByKey);
 }
 

@@ -68,7 +68,7 @@ impl Place {
         // What writes look for, they look for by whole keys: any plan for that is as good as the first.
         let (access, plans) = match role {
             Role::Writer | Role::Copier | Role::Alone => ("off", "force_generic_plan"),
-            Role::Reader | Role::BriefReader { .. } => ("on", "auto"),
+            Role::Reader { .. } => ("on", "auto"),
         };
         // Statements are planned once. What is planned while a table is small would read all of it then, and go
         // on doing so when it is large.

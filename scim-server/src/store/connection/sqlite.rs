@@ -72,9 +72,9 @@ impl Place {
                  PRAGMA case_sensitive_like=ON; PRAGMA cache_size=-32768; PRAGMA temp_store=MEMORY; \
                  BEGIN IMMEDIATE; COMMIT"
             }
-            Role::Reader | Role::BriefReader { .. } => {
+            Role::Reader { .. } => {
                 "PRAGMA busy_timeout=5000; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-                 PRAGMA cache_size=-8192; PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
+                 PRAGMA temp_store=MEMORY; PRAGMA query_only=ON"
             }
         };
         // Switching a new file to the write-ahead log needs it for itself, and SQLite doesn't wait for
@@ -92,7 +92,7 @@ impl Place {
             }
             std::thread::sleep(OPENING_PAUSE);
         }
-        if let Role::BriefReader { cache_kib } = role {
+        if let Role::Reader { cache_kib } = role {
             let sized = conn.batch_execute(&format!("PRAGMA cache_size=-{cache_kib}"));
             sized.map_err(|error| format!("{error}; {}", hint()))?;
         }
