@@ -24,14 +24,14 @@ pub fn fold(text: &str) -> String {
 /// it looks like text without it.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
-    CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+    !c.is_ascii() && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
 /// Whether a character turns the direction of the text around it (Unicode's `Bidi_Control`): what is read
 /// then isn't what is stored.
 #[must_use]
 pub fn turns_text(c: char) -> bool {
-    CodePointSetData::new::<BidiControl>().contains(c)
+    !c.is_ascii() && CodePointSetData::new::<BidiControl>().contains(c)
 }
 
 /// The key under which a string is compared: folded, or as it is where case matters.

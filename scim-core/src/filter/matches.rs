@@ -115,6 +115,16 @@ impl AttrRef {
     ) -> impl Iterator<Item = &'a Value> {
         leaves(self, representation)
     }
+
+    /// The whole value of the attribute that this is, or is a sub-attribute of.
+    #[must_use]
+    pub fn whole<'a>(&self, representation: &'a Map<String, Value>) -> Option<&'a Value> {
+        let holder = match self.extension.as_deref() {
+            None => representation,
+            Some(urn) => representation.get(urn)?.as_object()?,
+        };
+        holder.get(&self.attribute.name)
+    }
 }
 
 /// The elements of a multi-valued attribute; the one value of another.
@@ -122,11 +132,7 @@ fn elements<'a>(
     attr: &AttrRef,
     representation: &'a Map<String, Value>,
 ) -> impl Iterator<Item = &'a Value> + use<'a> {
-    let holder = match attr.extension.as_deref() {
-        None => Some(representation),
-        Some(urn) => representation.get(urn).and_then(Value::as_object),
-    };
-    flat(holder.and_then(|holder| holder.get(&attr.attribute.name)))
+    flat(attr.whole(representation))
 }
 
 /// The values that a comparison is about.

@@ -50,17 +50,26 @@ impl ResourceType {
         intent: Intent<'_>,
         dialect: &mut Dialect,
     ) -> Result<Checked> {
+        let before = match intent {
+            Intent::Create => None,
+            Intent::Replace(old) | Intent::Patch(old) => Some(old.document()?),
+        };
         let mut taken = Taken::default();
         let mut listed = None;
         for (name, value) in input {
             if same_name(&name, "schemas") {
                 listed = Some(self.listed_schemas(&value, dialect)?);
             } else if let Some(attribute) = self.attribute(&name) {
-                taken.attribute(None, attribute, value, self.has_members(), dialect)?;
+                if is_stored(before, attribute, &value) {
+                    taken.put(None, attribute, value);
+                } else {
+                    taken.attribute(None, attribute, value, self.has_members(), dialect)?;
+                }
             } else if same_name(&name, &self.schema.id) {
-                self.nested(None, &self.schema, value, &mut taken, dialect)?;
+                self.nested((None, before), &self.schema, value, &mut taken, dialect)?;
             } else if let Some(schema) = self.extension(&name) {
-                self.nested(Some(schema), schema, value, &mut taken, dialect)?;
+                let before = before.and_then(|before| before.get(&schema.id)?.as_object());
+                self.nested((Some(schema), before), schema, value, &mut taken, dialect)?;
             } else if !value.is_null() {
                 unknown(&name, dialect)?;
             }
@@ -97,7 +106,7 @@ impl ResourceType {
 
     fn nested(
         &self,
-        extension: Option<&Arc<Schema>>,
+        (extension, before): (Option<&Arc<Schema>>, Option<&Map<String, Value>>),
         schema: &Schema,
         value: Value,
         taken: &mut Taken,
@@ -112,7 +121,17 @@ impl ResourceType {
             match schema.attribute(&name) {
                 Some(attribute) => {
                     let extension = extension.map(|schema| schema.id.as_str());
-                    taken.attribute(extension, attribute, value, self.has_members(), dialect)?;
+                    if is_stored(before, attribute, &value) {
+                        taken.put(extension, attribute, value);
+                    } else {
+                        taken.attribute(
+                            extension,
+                            attribute,
+                            value,
+                            self.has_members(),
+                            dialect,
+                        )?;
+                    }
                 }
                 None if value.is_null() => {}
                 None => unknown(&format!("{}:{name}", schema.id), dialect)?,
@@ -263,6 +282,11 @@ impl ResourceType {
         }
         Checked { document, secrets: taken.secrets, members: taken.members }
     }
+}
+
+/// Whether that is the value that is stored: it was checked when it came.
+fn is_stored(before: Option<&Map<String, Value>>, attribute: &Attribute, value: &Value) -> bool {
+    before.is_some_and(|before| before.get(&attribute.name) == Some(value))
 }
 
 /// The attributes taken out of a document so far.

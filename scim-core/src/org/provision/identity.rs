@@ -45,6 +45,8 @@ impl Identity {
             }
         };
         let mut domains: Vec<DomainName> = email.iter().map(|e| e.domain().clone()).collect();
+        // Mostly it is the same address.
+        let user_name = user_name.filter(|name| email.as_ref().is_none_or(|e| e.as_str() != *name));
         match user_name.map(EmailAddress::parse) {
             Some(Ok(address)) if !domains.contains(address.domain()) => {
                 domains.push(address.domain().clone());

@@ -250,7 +250,9 @@ impl<R: Records> Review<'_, R> {
             self.tx.end_sessions(account, self.cause.now)?;
             // S11: nothing says of a deleted user that it is inactive, so the password goes: whoever left
             // can't sign in again.
-            if let Some(known) = self.tx.account(account)? {
+            if let Some(known) = self.tx.account(account)?
+                && known.password.is_some()
+            {
                 self.tx.put_account(&Account { password: None, ..known })?;
             }
         }
