@@ -151,7 +151,7 @@ pub trait Handler: Send + Sync {
 
     /// Runs `f`, in which the changes that [`Self::begin`] prepared are made one after the other and become
     /// durable together: what they answer must not be told before this returns. May run `f` again: what its
-    /// changes did before is undone, and what they answered void.
+    /// changes did before is undone.
     ///
     /// # Errors
     /// None of the changes is durable then, or it is not known.
@@ -161,12 +161,22 @@ pub trait Handler: Send + Sync {
     }
 }
 
+/// A change that [`Handler::begin`] has prepared. It is made where changes are made, one after the other, and
+/// answered where there is time.
+pub trait Change: Send {
+    /// Makes it, within [`Handler::together`]. If that runs it again, what it did before is undone.
+    fn make(&mut self);
+
+    /// What it answers. To be told once [`Handler::together`] has returned without an error.
+    fn answer(self: Box<Self>) -> Response;
+}
+
 /// What came of [`Handler::begin`].
 pub enum Begun {
     /// The answer.
     Answered(Response),
-    /// A change, checked as far as it can be without the store. To be run within [`Handler::together`].
-    Change(Box<dyn FnMut() -> Response + Send>),
+    /// A change, checked as far as it can be without the store.
+    Change(Box<dyn Change>),
     /// It may take long, or wait: [`Handler::handle`] it where that harms nobody.
     Long,
 }

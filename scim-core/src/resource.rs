@@ -77,8 +77,13 @@ impl fmt::Display for Version {
 /// The document holds `schemas`, `externalId` and the attributes. Not in it: `id` and `meta` (fields of
 /// this type), `members` of a group and `groups` of a user (rows of the store), and whatever is never
 /// returned, such as `password` (in [`Self::secrets`]).
+///
+/// It doesn't change, and is cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Resource {
+pub struct Resource(Arc<Parts>);
+
+#[derive(Debug)]
+struct Parts {
     kind: Arc<ResourceType>,
     id: Id,
     version: Version,
@@ -121,50 +126,51 @@ impl Resource {
     ) -> Result<Self> {
         let text = serde_json::to_string(&document).map_err(Error::internal)?;
         let parsed = OnceLock::from(document);
-        Ok(Self { kind, id, version, created, modified, text, parsed, secrets })
+        Ok(Self(Arc::new(Parts { kind, id, version, created, modified, text, parsed, secrets })))
     }
 
     /// A resource out of a store.
     #[must_use]
     pub fn from_stored(kind: Arc<ResourceType>, stored: Stored) -> Self {
         let Stored { id, version, created, modified, text, secrets } = stored;
-        Self { kind, id, version, created, modified, text, parsed: OnceLock::new(), secrets }
+        let parsed = OnceLock::new();
+        Self(Arc::new(Parts { kind, id, version, created, modified, text, parsed, secrets }))
     }
 
     /// The resource type.
     #[must_use]
     pub fn kind(&self) -> &Arc<ResourceType> {
-        &self.kind
+        &self.0.kind
     }
 
     /// The id.
     #[must_use]
     pub fn id(&self) -> &Id {
-        &self.id
+        &self.0.id
     }
 
     /// The version.
     #[must_use]
     pub fn version(&self) -> Version {
-        self.version
+        self.0.version
     }
 
     /// When it was created.
     #[must_use]
     pub fn created(&self) -> Timestamp {
-        self.created
+        self.0.created
     }
 
     /// When it last changed.
     #[must_use]
     pub fn modified(&self) -> Timestamp {
-        self.modified
+        self.0.modified
     }
 
     /// The document as JSON text: what a store keeps and a plain read sends.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.text
+        &self.0.text
     }
 
     /// The document. Parsed from the text when first asked for.
@@ -172,17 +178,17 @@ impl Resource {
     /// # Errors
     /// [`crate::Kind::Internal`] if the store gave back something other than it was given.
     pub fn document(&self) -> Result<&Map<String, Value>> {
-        if let Some(parsed) = self.parsed.get() {
+        if let Some(parsed) = self.0.parsed.get() {
             return Ok(parsed);
         }
-        let parsed = serde_json::from_str(&self.text).map_err(Error::internal)?;
-        Ok(self.parsed.get_or_init(|| parsed))
+        let parsed = serde_json::from_str(&self.0.text).map_err(Error::internal)?;
+        Ok(self.0.parsed.get_or_init(|| parsed))
     }
 
     /// The attributes that are never returned; passwords are hashed before they get here.
     #[must_use]
     pub fn secrets(&self) -> &Map<String, Value> {
-        &self.secrets
+        &self.0.secrets
     }
 
     /// The document with `id` and `meta` (without `location`): what a filter looks at.
@@ -191,12 +197,12 @@ impl Resource {
     /// As [`Self::document`].
     pub fn representation(&self) -> Result<Map<String, Value>> {
         let mut all = self.document()?.clone();
-        all.insert("id".into(), self.id.as_str().into());
+        all.insert("id".into(), self.id().as_str().into());
         let mut meta = Map::new();
-        meta.insert("resourceType".into(), self.kind.name.as_str().into());
-        meta.insert("created".into(), instant(self.created).into());
-        meta.insert("lastModified".into(), instant(self.modified).into());
-        meta.insert("version".into(), self.version.to_string().into());
+        meta.insert("resourceType".into(), self.kind().name.as_str().into());
+        meta.insert("created".into(), instant(self.created()).into());
+        meta.insert("lastModified".into(), instant(self.modified()).into());
+        meta.insert("version".into(), self.version().to_string().into());
         all.insert("meta".into(), Value::Object(meta));
         Ok(all)
     }

@@ -31,7 +31,7 @@ use crate::dialect::Dialect;
 use crate::directory::{Directory, Open};
 use crate::env::Env;
 use crate::error::{Error, Kind, Result};
-use crate::http::{Begun, Handler, MEDIA_TYPE, Request, Response};
+use crate::http::{self, Begun, Handler, MEDIA_TYPE, Request, Response};
 use crate::json;
 use crate::resource::Id;
 use crate::schema::{Registry, ResourceType};
@@ -41,7 +41,7 @@ use cursor::Cursors;
 use params::Params;
 use render::Links;
 use route::Route;
-use write::Change;
+use write::{Change, Made};
 
 /// The largest body, in bytes, that is looked into on a thread that must not be kept.
 const BRIEF_BODY: usize = 32 << 10;
@@ -203,7 +203,8 @@ where
             ("POST", Route::Bulk) => self.bulk(call, request, dialect),
             ("POST", Route::Resources(kind)) => {
                 let change = self.prepare(call, request, &kind, None, &params, dialect)?;
-                self.make(call, &change, dialect)
+                let made = self.make(call, &change, dialect)?;
+                self.answer(call, &change, made)
             }
             (_, Route::Resource(kind, id)) => {
                 self.resource(call, request, &kind, id, &params, dialect)
@@ -228,7 +229,8 @@ where
             "GET" | "HEAD" => self.get(call, request, kind, &id, params),
             _ => {
                 let change = self.prepare(call, request, kind, Some(id), params, dialect)?;
-                self.make(call, &change, dialect)
+                let made = self.make(call, &change, dialect)?;
+                self.answer(call, &change, made)
             }
         }
     }
@@ -292,22 +294,65 @@ where
         match self.begin_change(caller, request, route, &mut dialect) {
             Err(error) if error.is_not_brief() => Begun::Long,
             Err(error) => Begun::Answered(answered(Err(error), methods, &dialect)),
-            Ok((change, now)) => {
-                let (service, caller) = (self.clone(), caller.clone());
-                let (base_url, request_id) =
-                    (request.base_url.to_owned(), request.request_id.to_owned());
-                Begun::Change(Box::new(move || {
-                    let call = service.call(&caller, &base_url, &request_id, now);
-                    let mut dialect = dialect.clone();
-                    let response = service.make(call, &change, &mut dialect);
-                    answered(response, methods, &dialect)
-                }))
-            }
+            Ok((change, now)) => Begun::Change(Box::new(Pending {
+                service: self.clone(),
+                caller: caller.clone(),
+                base_url: request.base_url.to_owned(),
+                request_id: request.request_id.to_owned(),
+                now,
+                change,
+                dialect,
+                methods,
+                made: None,
+            })),
         }
     }
 
     fn together(&self, f: &mut dyn FnMut()) -> Result<()> {
         self.0.store.together(f)
+    }
+}
+
+/// A change of one resource that waits to be made, or to be answered.
+struct Pending<S, D> {
+    service: Service<S, D>,
+    caller: Caller,
+    base_url: String,
+    request_id: String,
+    now: Timestamp,
+    change: Change,
+    /// What happened while it was prepared.
+    dialect: Dialect,
+    methods: Option<&'static str>,
+    /// What came of it, and what happened until then.
+    made: Option<(Result<Made>, Dialect)>,
+}
+
+impl<S: Store, D> Pending<S, D>
+where
+    D: for<'a> Directory<S::Tx<'a>>,
+{
+    fn call(&self) -> Call<'_> {
+        self.service.call(&self.caller, &self.base_url, &self.request_id, self.now)
+    }
+}
+
+impl<S: Store, D> http::Change for Pending<S, D>
+where
+    D: for<'a> Directory<S::Tx<'a>>,
+{
+    fn make(&mut self) {
+        let mut dialect = self.dialect.clone();
+        let made = self.service.make(self.call(), &self.change, &mut dialect);
+        self.made = Some((made, dialect));
+    }
+
+    fn answer(mut self: Box<Self>) -> Response {
+        let Some((made, dialect)) = self.made.take() else {
+            return Response::from(Error::internal("a change that was not made"));
+        };
+        let response = made.and_then(|made| self.service.answer(self.call(), &self.change, made));
+        answered(response, self.methods, &dialect)
     }
 }
 

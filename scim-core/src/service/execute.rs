@@ -18,7 +18,7 @@ use crate::filter::{Compare, Op, Operand, Predicate};
 use crate::patch::Patch;
 use crate::path::AttrPath;
 use crate::query::{Query, Window};
-use crate::resource::{Id, Resource, Stored, Version};
+use crate::resource::{Id, Resource, Stored};
 use crate::schema::{AttrRef, Checked, Intent, ResourceType};
 use crate::store::Transaction;
 use crate::text;
@@ -37,11 +37,11 @@ impl<S, D> Inner<S, D> {
         D: Directory<T>,
     {
         let Write { kind, id, action, precondition } = write;
-        if let Action::Create(checked) = action {
-            return self.execute_create(tx, call, kind, id, checked, dialect);
+        if let Action::Create(new, members) = action {
+            return self.execute_create(tx, call, new, members.as_deref(), dialect);
         }
         let alone = match action {
-            Action::Create(_) | Action::Delete => true,
+            Action::Create(..) | Action::Delete => true,
             // Its name, or all of its members.
             Action::Replace(_) => kind.has_members(),
             Action::Patch(patch) => kind.has_members() && !patch.is_empty(),
@@ -52,7 +52,7 @@ impl<S, D> Inner<S, D> {
         let old = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
         precondition.check_write(old.version())?;
         match action {
-            Action::Create(_) | Action::Delete => self.execute_delete(tx, call, old),
+            Action::Create(..) | Action::Delete => self.execute_delete(tx, call, old),
             Action::Replace(input) => {
                 let checked = kind.check(input.clone(), Intent::Replace(&old), dialect)?;
                 self.execute_replace(tx, call, (old, precondition), checked, dialect)
@@ -67,41 +67,38 @@ impl<S, D> Inner<S, D> {
         &self,
         tx: &mut T,
         call: Call<'_>,
-        kind: &Arc<ResourceType>,
-        id: &Id,
-        checked: &Checked,
+        new: &Resource,
+        members: Option<&[Value]>,
         dialect: &mut Dialect,
     ) -> Result<Outcome>
     where
         D: Directory<T>,
     {
-        if kind.has_members() {
+        if new.kind().has_members() {
             // Its name may match an organization, and it may hold groups.
             tx.alone()?;
         }
-        let Checked { document, secrets, members } = checked.clone();
-        let times = (call.now, call.now);
-        let new =
-            Resource::new(Arc::clone(kind), id.clone(), Version::FIRST, times, document, secrets)?;
-        if let Err(error) = tx.insert(&new) {
+        if let Err(error) = tx.insert(new) {
             if error.kind() == Kind::Uniqueness
-                && let Some(old) = returning(tx, kind, &new, dialect)?
+                && let Some(old) = returning(tx, new.kind(), new, dialect)?
             {
+                let (document, secrets) = (new.document()?.clone(), new.secrets().clone());
+                let checked = Checked { document, secrets, members: members.map(<[_]>::to_vec) };
                 let old = (old, &Precondition::default());
-                return self.execute_replace(tx, call, old, checked.clone(), dialect);
+                return self.execute_replace(tx, call, old, checked, dialect);
             }
             return Err(error);
         }
-        let members = self.listed(&members.unwrap_or_default())?;
-        let members = self.add(tx, id, &members, dialect)?;
-        self.review(tx, call, &Change::Create { new: &new, members: &members })?;
+        let members = self.listed(members.unwrap_or_default())?;
+        let members = self.add(tx, new.id(), &members, dialect)?;
+        self.review(tx, call, &Change::Create { new, members: &members })?;
         let mut detail = json!({"attributes": names(new.document()?)});
         if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
             let ids: Vec<_> = members.iter().map(Id::as_str).collect();
             detail.insert("added".into(), ids.into());
         }
-        self.tell(tx, call, &new, "created", detail, dialect)?;
-        Ok(Outcome { resource: new, fresh: true })
+        self.tell(tx, call, new, "created", detail, dialect)?;
+        Ok(Outcome { resource: new.clone(), fresh: true })
     }
 
     fn execute_replace<T: Transaction>(

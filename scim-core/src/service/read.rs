@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::cursor::Cursor;
 use super::params::{Count, Params};
 use super::precondition::Precondition;
-use super::render::{Links, Loaded, Output, load, load_fresh};
+use super::render::{Links, Loaded, Output, load, load_one};
 use super::route::no_such;
 use super::{Call, Service, Settings};
 use crate::caller::Caller;
@@ -70,9 +70,8 @@ where
                 return Ok((version, None));
             }
             let mut output = Output::default();
-            for loaded in load(tx, vec![resource], &projection, call.links)? {
-                output.resource(&loaded, &projection, call.links)?;
-            }
+            let loaded = load_one(tx, resource, &projection, call.links)?;
+            output.resource(&loaded, &projection, call.links)?;
             Ok((version, Some(output)))
         })?;
         let (version, output) = found;
@@ -353,26 +352,7 @@ fn load_mixed<T: Transaction>(
     for resource in resources {
         let plan = plans.iter().find(|p| p.kind.name == resource.kind().name);
         let projection = plan.map(|p| p.projection.clone()).unwrap_or_default();
-        all.extend(load(tx, vec![resource], &projection, links)?);
+        all.push(load_one(tx, resource, &projection, links)?);
     }
     Ok(all)
-}
-
-/// A response with one resource, read in the transaction that wrote it. A fresh one wasn't there before.
-pub(super) fn one<T: Transaction>(
-    tx: &mut T,
-    call: Call<'_>,
-    (resource, fresh): (Resource, bool),
-    projection: &Projection,
-) -> Result<Output> {
-    let mut output = Output::default();
-    let loaded = if fresh {
-        load_fresh(tx, resource, projection, call.links)?
-    } else {
-        load(tx, vec![resource], projection, call.links)?
-    };
-    for loaded in loaded {
-        output.resource(&loaded, projection, call.links)?;
-    }
-    Ok(output)
 }

@@ -74,11 +74,35 @@ pub(super) fn load<T: Transaction>(
 ) -> Result<Vec<Loaded>> {
     let users: Vec<Id> = resources
         .iter()
-        .filter(|r| r.kind().has_groups() && projection.part_named(r.kind(), "groups").is_shown())
-        .map(|r| r.id().clone())
+        .filter(|resource| shows_groups(resource, projection))
+        .map(|resource| resource.id().clone())
         .collect();
-    let groups = if users.is_empty() { Vec::new() } else { tx.groups_of(&users)? };
-    with_groups(tx, resources, (projection, links), groups)
+    let mut groups = if users.is_empty() { Vec::new() } else { tx.groups_of(&users)? };
+    groups.sort_by(|a, b| (&a.member, &a.group).cmp(&(&b.member, &b.group)));
+    resources
+        .into_iter()
+        .map(|resource| {
+            let from = groups.partition_point(|m| m.member < *resource.id());
+            let of_it = groups.get(from..).unwrap_or_default();
+            let of_it = of_it.iter().take_while(|m| m.member == *resource.id()).cloned().collect();
+            with_groups(tx, resource, (projection, links), of_it)
+        })
+        .collect()
+}
+
+/// As [`load`], of one.
+pub(super) fn load_one<T: Transaction>(
+    tx: &mut T,
+    resource: Resource,
+    projection: &Projection,
+    links: Links<'_>,
+) -> Result<Loaded> {
+    let mut groups = Vec::new();
+    if shows_groups(&resource, projection) {
+        groups = tx.groups_of(std::slice::from_ref(resource.id()))?;
+        groups.sort_by(|a, b| a.group.cmp(&b.group));
+    }
+    with_groups(tx, resource, (projection, links), groups)
 }
 
 /// As [`load`], of a resource that no group can hold yet.
@@ -87,34 +111,30 @@ pub(super) fn load_fresh<T: Transaction>(
     resource: Resource,
     projection: &Projection,
     links: Links<'_>,
-) -> Result<Vec<Loaded>> {
-    with_groups(tx, vec![resource], (projection, links), Vec::new())
+) -> Result<Loaded> {
+    with_groups(tx, resource, (projection, links), Vec::new())
+}
+
+fn shows_groups(resource: &Resource, projection: &Projection) -> bool {
+    resource.kind().has_groups() && projection.part_named(resource.kind(), "groups").is_shown()
 }
 
 fn with_groups<T: Transaction>(
     tx: &mut T,
-    resources: Vec<Resource>,
+    resource: Resource,
     (projection, links): (&Projection, Links<'_>),
-    mut groups: Vec<Membership>,
-) -> Result<Vec<Loaded>> {
-    groups.sort_by(|a, b| (&a.member, &a.group).cmp(&(&b.member, &b.group)));
-    resources
-        .into_iter()
-        .map(|resource| {
-            let from = groups.partition_point(|m| m.member < *resource.id());
-            let of_it = groups.get(from..).unwrap_or_default();
-            let of_it = of_it.iter().take_while(|m| m.member == *resource.id());
-            let mut loaded =
-                Loaded { groups: of_it.cloned().collect(), members: Members::default(), resource };
-            let kind = loaded.resource.kind();
-            let part = projection.part_named(kind, "members");
-            if kind.has_members() && part.is_shown() {
-                let Members { bytes, last } = &mut loaded.members;
-                *last = write_members(tx, loaded.resource.id(), None, &part, links, bytes)?;
-            }
-            Ok(loaded)
-        })
-        .collect()
+    groups: Vec<Membership>,
+) -> Result<Loaded> {
+    let mut loaded = Loaded { groups, members: Members::default(), resource };
+    let kind = loaded.resource.kind();
+    if kind.has_members() {
+        let part = projection.part_named(kind, "members");
+        if part.is_shown() {
+            let Members { bytes, last } = &mut loaded.members;
+            *last = write_members(tx, loaded.resource.id(), None, &part, links, bytes)?;
+        }
+    }
+    Ok(loaded)
 }
 
 impl Output {

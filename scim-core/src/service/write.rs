@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::params::Params;
 use super::precondition::Precondition;
-use super::read::one;
-use super::render::location;
+use super::render::{Loaded, Output, load_fresh, load_one, location};
 use super::secrets::{NoTime, hash_secret, hash_secrets};
 use super::{Call, Inner, Service, body, json_of, no_method};
 use crate::dialect::Dialect;
@@ -18,7 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::http::{Request, Response};
 use crate::patch::{MemberChange, MemberRef, Patch};
 use crate::projection::Projection;
-use crate::resource::{Id, Resource};
+use crate::resource::{Id, Resource, Version};
 use crate::schema::{Checked, Intent, ResourceType};
 use crate::store::{Foresight, Store};
 
@@ -33,7 +33,8 @@ pub(super) struct Write {
 
 #[derive(Debug)]
 pub(super) enum Action {
-    Create(Checked),
+    /// A new resource, and who is in it, if that is said of it.
+    Create(Resource, Option<Vec<Value>>),
     Replace(Map<String, Value>),
     Patch(Patch),
     Delete,
@@ -62,7 +63,9 @@ impl Write {
                 Some(Foresight::Members { kind, group: id, members })
             }
             _ if kind.has_members() => None,
-            Action::Create(checked) => Some(Foresight::New { kind, document: &checked.document }),
+            Action::Create(new, _) => {
+                new.document().ok().map(|document| Foresight::New { kind, document })
+            }
             Action::Replace(_) | Action::Patch(_) => {
                 Some(Foresight::Resource { kind, id, groups: false })
             }
@@ -78,6 +81,13 @@ pub(super) struct Outcome {
     pub(super) resource: Resource,
     /// It wasn't there before, so no group holds it.
     pub(super) fresh: bool,
+}
+
+/// What came of a change of one resource, and what its answer shows of it.
+#[derive(Debug)]
+pub(super) struct Made {
+    resource: Resource,
+    loaded: Option<Loaded>,
 }
 
 /// A write, and how it is answered: all that there is to a change but the transaction.
@@ -119,9 +129,11 @@ where
             return Err(no_method(request.method, "GET, HEAD, PUT, PATCH, DELETE"));
         }
         may_write(call, kind)?;
+        let id = id.unwrap_or_else(|| inner.env.ids.next());
         let (action, answer) = match request.method {
             _ if created => {
-                let action = prepare_create(passwords, kind, body(request)?, dialect)?;
+                let named = (id.clone(), call.now);
+                let action = prepare_create(passwords, kind, named, body(request)?, dialect)?;
                 (action, Answer::Resource(201))
             }
             "PUT" => (prepare_replace(passwords, kind, body(request)?)?, Answer::Resource(200)),
@@ -137,43 +149,51 @@ where
         };
         let precondition =
             if created { Precondition::default() } else { Precondition::of(request) };
-        let id = id.unwrap_or_else(|| inner.env.ids.next());
         let write = Write { kind: Arc::clone(kind), id, action, precondition };
         let projection = Projection::new(kind, &params.attributes, &params.excluded);
         Ok(Change { write, projection, answer })
     }
 
-    /// Runs a change in a transaction of its own, and answers it.
+    /// Runs a change in a transaction of its own.
     pub(super) fn make(
         &self,
         call: Call<'_>,
         change: &Change,
         dialect: &mut Dialect,
-    ) -> Result<Response> {
+    ) -> Result<Made> {
         let Change { write, projection, answer } = change;
         let members = write.members();
         let foresight = write.foresight(&members);
-        let (version, location, output) = self.change(call.caller, foresight, |tx| {
+        self.change(call.caller, foresight, |tx| {
             let Outcome { resource, fresh } = self.0.execute(tx, call, write, dialect)?;
-            let (version, location) =
-                (resource.version(), location(call.links.base_url, &resource));
-            let output = match answer {
-                Answer::Resource(_) => Some(one(tx, call, (resource, fresh), projection)?),
+            let load = if fresh { load_fresh } else { load_one };
+            let loaded = match answer {
+                Answer::Resource(_) => Some(load(tx, resource.clone(), projection, call.links)?),
                 Answer::Version | Answer::Nothing => None,
             };
-            Ok((version, location, output))
-        })?;
-        let response = match (answer, output) {
-            (Answer::Resource(status), Some(output)) => {
+            Ok(Made { resource, loaded })
+        })
+    }
+
+    /// Answers a change that was made: without the store, and not where others wait to make theirs.
+    pub(super) fn answer(&self, call: Call<'_>, change: &Change, made: Made) -> Result<Response> {
+        let Change { write, projection, answer } = change;
+        let Made { resource, loaded } = made;
+        let response = match (answer, loaded) {
+            (Answer::Resource(status), Some(loaded)) => {
+                let mut output = Output::default();
+                output.resource(&loaded, projection, call.links)?;
                 let body = self.0.body(&call.caller.tenant, call.links.base_url, output);
                 Response { body, ..Response::message(*status, Vec::new()) }
             }
             (Answer::Nothing, _) => return Ok(Response::empty(204)),
             _ => Response::empty(204),
         };
-        let response = response.with_header("ETag", version.to_string());
+        let response = response.with_header("ETag", resource.version().to_string());
         Ok(match write.action {
-            Action::Create(_) => response.with_header("Location", location),
+            Action::Create(..) => {
+                response.with_header("Location", location(call.links.base_url, &resource))
+            }
             _ => response,
         })
     }
@@ -201,12 +221,16 @@ impl<S, D> Inner<S, D> {
 
 pub(super) fn prepare_create(
     passwords: &dyn Passwords,
-    kind: &ResourceType,
+    kind: &Arc<ResourceType>,
+    (id, now): (Id, Timestamp),
     mut input: Map<String, Value>,
     dialect: &mut Dialect,
 ) -> Result<Action> {
     hash_secrets(passwords, kind, &mut input)?;
-    Ok(Action::Create(kind.check(input, Intent::Create, dialect)?))
+    let Checked { document, secrets, members } = kind.check(input, Intent::Create, dialect)?;
+    let (kind, version, times) = (Arc::clone(kind), Version::FIRST, (now, now));
+    let new = Resource::new(kind, id, version, times, document, secrets)?;
+    Ok(Action::Create(new, members))
 }
 
 pub(super) fn prepare_replace(

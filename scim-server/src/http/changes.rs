@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use scim_core::http::Response;
+use scim_core::http::{Change, Response};
 use scim_core::{Error, Handler, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -16,32 +16,27 @@ const MOST: usize = 128;
 /// How long the first of them waits for others at the most.
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// A change that has been prepared.
-pub(super) type Change = Box<dyn FnMut() -> Response + Send>;
-
 /// Where changes are handed in.
 pub(super) struct Changes {
     queue: mpsc::Sender<Waiting>,
 }
 
 struct Waiting {
-    change: Change,
+    change: Box<dyn Change>,
     since: Instant,
-    /// What it answered, once it was made.
-    response: Option<Response>,
-    answer: oneshot::Sender<Response>,
+    /// Whether it was made, once it was tried.
+    made: Result<()>,
+    answer: oneshot::Sender<Result<Box<dyn Change>>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Waiting {
     fn make(&mut self) {
-        self.response = Some(if self.since.elapsed() > PATIENCE {
-            Response::from(Error::busy("The server is too busy to write now; try again"))
+        self.made = if self.since.elapsed() > PATIENCE {
+            Err(Error::busy("The server is too busy to write now; try again"))
         } else {
-            catch_unwind(AssertUnwindSafe(&mut self.change)).unwrap_or_else(|_| {
-                Response::from(Error::internal("the change failed with a panic"))
-            })
-        });
+            catch_unwind(AssertUnwindSafe(|| self.change.make())).map_err(panicked)
+        };
     }
 }
 
@@ -54,19 +49,24 @@ impl Changes {
         Ok(Self { queue })
     }
 
-    /// Makes a change; answers once it is durable.
+    /// Makes a change; answers once it is durable. What the answer takes is done here, not where others wait.
     pub(super) async fn make(
         &self,
-        change: Change,
+        change: Box<dyn Change>,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response> {
         let (answer, answered) = oneshot::channel();
         let stopping = || Error::busy("The server is stopping; try again");
-        let waiting =
-            Waiting { change, since: Instant::now(), response: None, answer, _permit: permit };
+        let since = Instant::now();
+        let waiting = Waiting { change, since, made: Ok(()), answer, _permit: permit };
         self.queue.send(waiting).map_err(|_| stopping())?;
-        answered.await.map_err(|_| stopping())
+        let change = answered.await.map_err(|_| stopping())??;
+        catch_unwind(AssertUnwindSafe(|| change.answer())).map_err(panicked)
     }
+}
+
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Error {
+    Error::internal("the change failed with a panic")
 }
 
 fn make_all(handler: &dyn Handler, queue: &mpsc::Receiver<Waiting>) {
@@ -91,19 +91,19 @@ fn make_all(handler: &dyn Handler, queue: &mpsc::Receiver<Waiting>) {
         });
         let not_stored = || {
             let error = Error::busy("The change could not be stored; try again");
-            let Err(why) = &stored else { return Response::from(error) };
+            let Err(why) = &stored else { return error };
             let why =
                 std::error::Error::source(why).map_or_else(|| why.to_string(), ToString::to_string);
-            Response::from(error.with_source(why))
+            error.with_source(why)
         };
-        for Waiting { answer, response, _permit, .. } in group {
-            let response = match (&stored, response) {
-                (Ok(()), Some(response)) => response,
-                // Refusals too: what they rest on may be gone with the rest.
-                _ => not_stored(),
+        for Waiting { answer, change, made, _permit, .. } in group {
+            // Refusals are told once it is stored, too: what they rest on may be gone with the rest.
+            let outcome = match &stored {
+                Ok(()) => made.map(|()| change),
+                Err(_) => Err(not_stored()),
             };
             // Whoever asked may have gone.
-            let _ = answer.send(response);
+            let _ = answer.send(outcome);
         }
     }
 }

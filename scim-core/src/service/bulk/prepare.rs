@@ -85,6 +85,7 @@ impl<S, D> Inner<S, D> {
                 let action = prepare_create(
                     &*self.env.passwords,
                     &kind,
+                    (id.clone(), call.now),
                     data("the new resource")?,
                     dialect,
                 )?;

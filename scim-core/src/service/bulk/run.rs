@@ -91,7 +91,7 @@ impl<S, D> Inner<S, D> {
         }
         let resource = self.execute(tx, call, write, dialect)?.resource;
         let status = match &write.action {
-            Action::Create(_) => 201,
+            Action::Create(..) => 201,
             Action::Replace(_) | Action::Patch(_) => 200,
             Action::Delete => 204,
         };
