@@ -26,6 +26,7 @@ mod plans;
 mod pooled;
 mod records;
 mod search;
+mod session;
 mod statement;
 mod tables;
 mod tokens;
@@ -59,6 +60,7 @@ use index::IndexPlan;
 use link::Link;
 use locks::Hold;
 use plans::Plans;
+use session::Session;
 use statement::{name, statement};
 use writer::{Attempt, Writer};
 
@@ -400,7 +402,11 @@ impl Inner {
     /// PostgreSQL, `f` locks what it rests on.
     fn write<R>(&self, mut f: impl FnMut(&mut Conn) -> Result<R>) -> Result<R> {
         match &self.writes {
-            Writes::Alone(writer) => writer.write(|conn, _| f(conn)),
+            // What it changes isn't known.
+            Writes::Alone(writer) => writer.write(|session, _| {
+                session.remembered.forget();
+                f(&mut session.conn)
+            }),
             #[cfg(feature = "postgres")]
             Writes::Pooled(pool) => pooled::write(pool, None, |conn, _| f(conn)),
         }
@@ -414,9 +420,8 @@ impl Inner {
     ) -> Result<R> {
         match &self.writes {
             Writes::Alone(writer) => {
-                let make = |conn: &mut Conn, attempt: &Attempt| {
-                    let link = Link::Begun(conn);
-                    let mut tx = DieselTransaction::new(link, self, tenant, Hold::Free);
+                let make = |session: &mut Session, attempt: &Attempt| {
+                    let mut tx = DieselTransaction::on(session, self, tenant);
                     tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
@@ -449,9 +454,8 @@ impl Inner {
         let nobody = Tenant::new("");
         match &self.writes {
             Writes::Alone(writer) => {
-                let make = |conn: &mut Conn, attempt: &Attempt| {
-                    let link = Link::Begun(conn);
-                    let mut tx = DieselTransaction::new(link, self, &nobody, Hold::Free);
+                let make = |session: &mut Session, attempt: &Attempt| {
+                    let mut tx = DieselTransaction::on(session, self, &nobody);
                     tx.attempt = Some(attempt);
                     let done = f(&mut tx)?;
                     tx.finish().map(|()| done)
@@ -489,15 +493,10 @@ impl Store for DieselStore {
             return Ok(None);
         }
         self.0.brief.read(|reader| {
-            let learnt = reader.recall(tenant)?;
-            let link = Link::Begun(&mut reader.conn);
-            let mut tx = DieselTransaction::new(link, &self.0, tenant, Hold::Free);
+            let mut tx = DieselTransaction::on(reader, &self.0, tenant);
             tx.brief = true;
-            tx.begin_with(learnt);
             let done = f(&mut tx);
-            let (gave_up, learnt) = (tx.gave_up, tx.learnt());
-            reader.remember(learnt);
-            if gave_up { Ok(None) } else { done.map(Some) }
+            if tx.gave_up { Ok(None) } else { done.map(Some) }
         })
     }
 

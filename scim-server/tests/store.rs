@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use common::{Place, fresh};
 use scim_core::event::Event;
-use scim_core::org::{Cause, DomainPolicy};
+use scim_core::org::{
+    Cause, ClaimedDomain, DomainName, DomainPolicy, DomainState, Organization, Records as _,
+};
 use scim_core::resource::Id;
 use scim_core::store::{Member, Store, Tenant, Transaction};
 use scim_core::{Error, Kind, Result, testkit};
-use scim_server::store::{DieselStore, Indexed, Options};
+use scim_server::store::{DieselStore, DieselTransaction, Indexed, Options};
 use serde_json::Value;
 
 scim_core::store_suite!(diesel, let (_place, store) = fresh() => store);
@@ -43,28 +45,93 @@ fn what_is_foreseen_in_an_organization_is_told_as_it_is() {
     testkit::what_is_foreseen_is_told_as_it_is(&store);
 }
 
+/// Makes the organization of [`tenant`].
+fn found(store: &DieselStore) -> Organization {
+    use scim_core::org::linking::{self, NewOrganization};
+    use scim_core::org::{OrgKind, Plan};
+    let env = scim_server::env::system();
+    let now = env.clock.now();
+    let cause = Cause { env: &env, actor: "test", request_id: "test", now };
+    let (kind, plan, domains) = (OrgKind::Regular, Plan::Enterprise, DomainPolicy::Any);
+    let new = NewOrganization { name: "0", kind, plan, domains, owner: None };
+    store.write_records(|tx| linking::create(tx, tenant(), &new, &cause)).unwrap().0
+}
+
+/// What the connection that writes remembers is as it is stored: whoever changed it, and if the change was undone.
+#[test]
+fn a_write_sees_what_was_written_before_it() {
+    let (place, store) = fresh();
+    let other = place.open();
+    let made = found(&store);
+    let now = scim_server::env::system().clock.now();
+    let domain = DomainName::parse("example.com").unwrap();
+    let name = |tx: &mut DieselTransaction<'_>| -> Result<String> {
+        Ok(tx.organization(&tenant())?.map(|organization| organization.name).unwrap_or_default())
+    };
+    // In a write of the kind that the administrative API makes, and in one of SCIM's.
+    let names = |store: &DieselStore| {
+        [store.write_records(name).unwrap(), store.write(&tenant(), name).unwrap()]
+    };
+    let claims = |store: &DieselStore| {
+        store.write(&tenant(), |tx| Ok(tx.claims_on(&domain)?.len())).unwrap()
+    };
+    for n in 1..20 {
+        let new = n.to_string();
+        let renamed = Organization { name: new.clone(), ..made.clone() };
+        let claim = ClaimedDomain {
+            org: tenant(),
+            id: Id::parse(&format!("d{n}")).unwrap(),
+            name: domain.clone(),
+            token: new.clone(),
+            state: DomainState::Pending,
+            created: now,
+            verified: None,
+            checked: None,
+            missing: None,
+        };
+        let writer = if n % 2 == 0 { &store } else { &other };
+        let change = |tx: &mut DieselTransaction<'_>| {
+            tx.put_organization(&renamed)?;
+            tx.put_domain(&claim)?;
+            name(tx)
+        };
+        // Undone, alone and together with others that are stored.
+        let undone = |tx: &mut DieselTransaction<'_>| {
+            assert_eq!(change(tx)?, new);
+            assert_eq!(tx.claims_on(&domain)?.len(), n);
+            Err::<(), _>(Error::not_found("x"))
+        };
+        let before = (n - 1).to_string();
+        writer.write_records(undone).unwrap_err();
+        assert_eq!(names(writer), [&*before, &before]);
+        let mut seen = Vec::new();
+        writer
+            .together(&mut || {
+                let first = names(writer);
+                writer.write_records(undone).unwrap_err();
+                seen = [first, names(writer)].concat();
+            })
+            .unwrap();
+        assert_eq!(seen, [&*before; 4]);
+        assert_eq!(claims(writer), n - 1);
+        assert_eq!(writer.write_records(change).unwrap(), new);
+        for store in [&store, &other, &store, &other] {
+            assert_eq!(names(store), [&*new, &new]);
+            assert_eq!(claims(store), n);
+        }
+    }
+}
+
 /// What brief reads remember from one to the next is as old as what they read.
 #[test]
 fn a_brief_read_sees_what_was_written_before_it() {
-    use scim_core::org::linking::{self, NewOrganization};
-    use scim_core::org::{OrgKind, Organization, Plan, Records as _};
     let (place, store) = fresh();
     // On PostgreSQL there are none.
     if !store.reads_briefly() {
         return;
     }
     let other = place.open();
-    let env = scim_server::env::system();
-    let now = env.clock.now();
-    let cause = Cause { env: &env, actor: "test", request_id: "test", now };
-    let new = NewOrganization {
-        name: "0",
-        kind: OrgKind::Regular,
-        plan: Plan::Enterprise,
-        domains: DomainPolicy::Any,
-        owner: None,
-    };
-    let made = store.write_records(|tx| linking::create(tx, tenant(), &new, &cause)).unwrap().0;
+    let made = found(&store);
     let read = |store: &DieselStore| {
         let found = store.read_briefly(&tenant(), |tx| tx.organization(&tenant())).unwrap();
         found.unwrap().map(|organization| organization.name)

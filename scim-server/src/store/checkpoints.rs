@@ -170,6 +170,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::store::session::Session;
     use crate::store::writer::Writer;
 
     struct File {
@@ -189,7 +190,7 @@ mod tests {
             let checkpoints = Checkpoints::start(&target).unwrap();
             let writer = Writer::new(conn, Duration::from_secs(5)).with_log(checkpoints.log());
             writer
-                .write(|conn, _| {
+                .write(|Session { conn, .. }, _| {
                     statement("CREATE TABLE t (n INTEGER PRIMARY KEY, x TEXT)").execute(conn)
                 })
                 .unwrap();
@@ -199,7 +200,7 @@ mod tests {
         /// A transaction that writes about so many pages.
         fn write(&self, pages: i64) {
             self.writer
-                .write(|conn, _| {
+                .write(|Session { conn, .. }, _| {
                     let text = "x".repeat(3_900);
                     (0..pages).try_for_each(|_| {
                         let sql = statement("INSERT INTO t (x) VALUES (").text(&text).sql(")");

@@ -1,5 +1,7 @@
-//! What a request is going to ask for, found in one statement: on PostgreSQL each is a way there and back.
+//! What a request is going to ask for, found at once: on PostgreSQL each statement is a way there and back, on
+//! SQLite the fewer the faster.
 
+mod embedded;
 #[cfg(feature = "postgres")]
 mod look;
 #[cfg(feature = "postgres")]

@@ -164,11 +164,19 @@ impl IndexPlan {
         self.attributes.iter().find(|indexed| indexed.kind == kind.name && indexed.path == path)
     }
 
-    /// The keys of a resource, by attribute.
-    pub(super) fn keys(&self, resource: &Resource) -> Result<BTreeSet<Key<'_>>> {
+    /// The keys of a resource, each once; of attributes only that `other` has another value of, if there is one.
+    pub(super) fn keys(
+        &self,
+        resource: &Resource,
+        other: Option<&Resource>,
+    ) -> Result<BTreeSet<Key<'_>>> {
         let document = resource.document()?;
+        let other = other.map(Resource::document).transpose()?;
         let mut keys = BTreeSet::new();
         for indexed in self.attributes.iter().filter(|i| i.kind == resource.kind().name) {
+            if other.is_some_and(|o| indexed.attr.whole(o) == indexed.attr.whole(document)) {
+                continue;
+            }
             let mut lacking = indexed.usual.is_some();
             for value in indexed.attr.values(document) {
                 match key_of(&indexed.attr, value) {
@@ -242,13 +250,15 @@ impl Inner {
         Ok(keys)
     }
 
-    /// The values of a resource that it can be looked up by, as rows.
+    /// The values of a resource that it can be looked up by, as rows; of attributes only that `other` has another
+    /// value of, if there is one.
     pub(super) fn key_rows<'p>(
         &self,
         plan: &'p IndexPlan,
         resource: &Resource,
+        other: Option<&Resource>,
     ) -> Result<BTreeSet<Key<'p>>> {
-        let keys = plan.keys(resource)?;
+        let keys = plan.keys(resource, other)?;
         for (path, key) in &keys {
             self.require_short(path, key)?;
         }

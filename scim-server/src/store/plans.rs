@@ -127,6 +127,11 @@ impl DieselTransaction<'_> {
         if let Planned::Read(plan) = &self.planned {
             return Ok(Arc::clone(plan));
         }
+        let remembered = self.remembered.as_ref().and_then(|remembered| remembered.plan.clone());
+        if let (Planned::Unknown, Some(plan)) = (&self.planned, remembered) {
+            self.planned = Planned::Read(Arc::clone(&plan));
+            return Ok(plan);
+        }
         #[cfg(feature = "postgres")]
         if self.link.is_far() && self.link.has_begun() {
             // Each statement sees what was committed before it: nobody is to index anew meanwhile.
@@ -137,8 +142,15 @@ impl DieselTransaction<'_> {
         if let Planned::Guessed { plan: guessed, unchecked: true } = &self.planned {
             self.met_none(guessed.text() == plan.text())?;
         }
-        self.planned = Planned::Read(Arc::clone(&plan));
+        self.plan_was_read(Arc::clone(&plan));
         Ok(plan)
+    }
+
+    fn plan_was_read(&mut self, plan: Arc<IndexPlan>) {
+        if let Some(remembered) = &mut self.remembered {
+            remembered.plan = Some(Arc::clone(&plan));
+        }
+        self.planned = Planned::Read(plan);
     }
 
     /// Another statement of the same snapshot has found the plan stored so. One that isn't understood is for
@@ -147,7 +159,7 @@ impl DieselTransaction<'_> {
         if let (Planned::Unknown, Some(text)) = (&self.planned, text)
             && let Ok(plan) = self.store.plans.seen(text)
         {
-            self.planned = Planned::Read(plan);
+            self.plan_was_read(plan);
         }
     }
 
@@ -303,7 +315,7 @@ impl Inner {
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id().to_string();
             for resource in &page {
-                let keys = self.key_rows(plan, resource).map_err(|e| match e.kind() {
+                let keys = self.key_rows(plan, resource, None).map_err(|e| match e.kind() {
                     Kind::InvalidValue => Error::invalid_value(format!(
                         "the {} {} of the organization {} has a longer one: {}. Shorten it, or leave the \
                          attribute out of --indexed",

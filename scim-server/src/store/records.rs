@@ -95,6 +95,9 @@ impl Records for DieselTransaction<'_> {
         if let Some(known) = self.known.iter().find(|known| known.id == *id) {
             return Ok(Some(known.clone()));
         }
+        if let Some(remembered) = self.remembered_organization(id) {
+            return Ok(Some(remembered));
+        }
         // Nearly all requests ask for an organization first, and many for the plan of the index then. A
         // statement that comes later sees the same only where the transaction is a snapshot.
         let plan = if self.link.is_far() { statement("CAST(NULL AS TEXT)") } else { stored_plan() };
@@ -111,9 +114,12 @@ impl Records for DieselTransaction<'_> {
             self.plan_is_stored_as(plan.as_deref());
             found = Some(row.try_into()?);
         }
-        // Each request asks for its own several times. It is remembered where nobody changes it meanwhile.
-        if self.keeps_organization(id) {
-            self.known.extend(found.clone());
+        // Each request asks for its own several times. It is known where nobody changes it meanwhile.
+        if let Some(organization) = &found {
+            self.remember_organization(organization);
+            if self.keeps_organization(id) {
+                self.known.push(organization.clone());
+            }
         }
         Ok(found)
     }
@@ -128,7 +134,7 @@ impl Records for DieselTransaction<'_> {
 
     fn put_organization(&mut self, organization: &Organization) -> Result<()> {
         self.enter_alone(&organization.id)?;
-        self.known.clear();
+        self.unsettle();
         if let Some(link) = &organization.link {
             self.enter(&link.admin)?;
         }
@@ -142,7 +148,7 @@ impl Records for DieselTransaction<'_> {
 
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
         self.enter_alone(id)?;
-        self.known.clear();
+        self.unsettle();
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(
@@ -262,9 +268,13 @@ impl Records for DieselTransaction<'_> {
         Ok(found)
     }
 
-    #[cfg(feature = "postgres")]
     fn foresee_person(&mut self, user: &Id) -> Result<()> {
-        self.look_for_person(user)
+        if !self.link.is_far() {
+            return self.find_person(user);
+        }
+        #[cfg(feature = "postgres")]
+        self.look_for_person(user)?;
+        Ok(())
     }
 
     fn account(&mut self, id: &Id) -> Result<Option<Account>> {
@@ -308,6 +318,7 @@ impl Records for DieselTransaction<'_> {
             .sql(" WHERE account_id = ")
             .text(account.as_str())
             .sql(" AND revoked IS NULL");
+        let sql = sql.named::<name::EndSessions>();
         self.write_later(CREDENTIALS, account.as_str(), sql)
     }
 
@@ -406,7 +417,7 @@ impl Records for DieselTransaction<'_> {
             .text(self.tenant.as_str())
             .sql(" AND user_id = ")
             .text(user.as_str());
-        self.write_later(BINDINGS, user.as_str(), sql)
+        self.write_later(BINDINGS, user.as_str(), sql.named::<name::RemoveBinding>())
     }
 
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
@@ -457,7 +468,7 @@ impl Records for DieselTransaction<'_> {
         let rows: Vec<GrantRow> = statement(GRANTS)
             .text(account.as_str())
             .sql(" ORDER BY org, source")
-            .rows::<GrantColumns, _>(self.conn_to_read(&[])?)?;
+            .rows_of::<name::AllGrants, GrantColumns, _>(self.conn_to_read(&[])?)?;
         all(Ok(rows))
     }
 
@@ -489,7 +500,7 @@ impl Records for DieselTransaction<'_> {
             .text(org.as_str())
             .sql(" AND account_id = ")
             .text(account.as_str())
-            .rows::<Text, _>(self.conn_to_read(&[])?)?;
+            .rows_of::<name::Role, Text, _>(self.conn_to_read(&[])?)?;
         roles
             .into_iter()
             .next()
@@ -499,15 +510,14 @@ impl Records for DieselTransaction<'_> {
 
     fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>> {
         self.enter(org)?;
-        let rows: Vec<RoleRow> = roles::table
-            .filter(roles::org.eq(org.as_str()))
-            .order(roles::account_id)
-            .load(self.conn_to_read(&[])?)
-            .map_err(of)?;
+        let rows: Vec<(String, String)> =
+            statement("SELECT account_id, role FROM roles WHERE org = ")
+                .text(org.as_str())
+                .sql(" ORDER BY account_id")
+                .rows_of::<name::Roles, (Text, Text), _>(self.conn_to_read(&[])?)?;
         rows.into_iter()
-            .map(|row| {
-                let role = row.role.parse().map_err(|e: String| Error::internal(e))?;
-                Ok((id_of(&row.account_id)?, role))
+            .map(|(account, role)| {
+                Ok((id_of(&account)?, role.parse().map_err(|e: String| Error::internal(e))?))
             })
             .collect()
     }
@@ -599,10 +609,11 @@ impl Records for DieselTransaction<'_> {
     }
 
     fn claims_on(&mut self, name: &DomainName) -> Result<Vec<ClaimedDomain>> {
-        if let Some(claims) = self.seen.claims_on(name.as_str()) {
+        let known = self.seen.claims_on(name.as_str());
+        if let Some(claims) = known.or_else(|| self.remembered_claims(name.as_str())) {
             return Ok(claims);
         }
-        self.entered(
+        let claims = self.entered(
             |tx| {
                 let rows: Vec<DomainRow> = statement(CLAIMS)
                     .text(name.as_str())
@@ -611,19 +622,21 @@ impl Records for DieselTransaction<'_> {
                 all(Ok(rows))
             },
             |claims: &Vec<ClaimedDomain>| claims.iter().map(|claim| claim.org.clone()).collect(),
-        )
+        )?;
+        self.remember_claims(name.as_str(), &claims);
+        Ok(claims)
     }
 
     fn put_domain(&mut self, domain: &ClaimedDomain) -> Result<()> {
         self.enter_alone(&domain.org)?;
-        self.seen.claims.clear();
+        self.unsettle();
         let key = (domain.org.as_str(), domain.id.as_str());
         put!(self, domains::table, key, DomainRow::from(domain))
     }
 
     fn remove_domain(&mut self, org: &Tenant, id: &Id) -> Result<()> {
         self.enter_alone(org)?;
-        self.seen.claims.clear();
+        self.unsettle();
         diesel::delete(domains::table.find((org.as_str(), id.as_str())))
             .execute(self.conn()?)
             .map_err(of)

@@ -29,6 +29,8 @@ use super::error::of;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statement {
     parts: Vec<Part>,
+    /// Its texts, one behind the other: many small ones are one allocation.
+    texts: String,
     /// Its text differs from call to call (lists of values), so keeping it prepared gains nothing.
     varies: bool,
     /// How SQLite runs it by its name.
@@ -43,8 +45,10 @@ enum Part {
         sqlite: &'static str,
         postgres: &'static str,
     },
-    Text(String),
-    OptionalText(Option<String>),
+    /// Where it begins and ends in the statement's texts.
+    Text(usize, usize),
+    OwnText(String),
+    NoText,
     Integer(i64),
     OptionalInteger(Option<i64>),
     Boolean(bool),
@@ -52,9 +56,14 @@ enum Part {
     List(Vec<String>, OnceCell<String>),
 }
 
+/// What most statements have room in.
+const PARTS: usize = 24;
+const TEXTS: usize = 256;
+
 /// Begins a statement.
 pub(super) fn statement(sql: &'static str) -> Statement {
-    Statement { parts: Vec::with_capacity(16), ..Statement::default() }.sql(sql)
+    let (parts, texts) = (Vec::with_capacity(PARTS), String::with_capacity(TEXTS));
+    Statement { parts, texts, ..Statement::default() }.sql(sql)
 }
 
 /// The name of a statement that is run often. All that have it say the same on SQLite, which finds the prepared one
@@ -106,10 +115,20 @@ macro_rules! names {
 pub(super) mod name {
     use super::Name;
 
-    names!(TakeUnique, InsertKeys, DeleteKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
+    names!(TakeUnique, InsertKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
     names!(IsMember, GroupsOf, Organization, Claims, Account, PutAccount, Binding, Bindings);
     names!(PutBinding, AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
-    names!(Save, Release, Undo, DataVersion, ByUnique, ByKey);
+    names!(Save, Release, Undo, DataVersion, ByUnique, ByKey, Person, GrantsOf, AllGrants, Role);
+    names!(
+        EndSessions,
+        RemoveBinding,
+        ReleaseUnique,
+        DeleteKey,
+        DeleteRow,
+        DeleteMembers,
+        LeaveAll
+    );
+    names!(AddMember, RemoveMember, Relabel, Touch, Identity, Roles);
 }
 
 impl Statement {
@@ -125,19 +144,26 @@ impl Statement {
     }
 
     pub(super) fn text(mut self, value: &str) -> Self {
-        self.parts.push(Part::Text(value.to_owned()));
+        let from = self.texts.len();
+        self.texts.push_str(value);
+        self.parts.push(Part::Text(from, self.texts.len()));
         self
     }
 
     /// As [`Self::text`], without a copy.
     pub(super) fn owned_text(mut self, value: String) -> Self {
-        self.parts.push(Part::Text(value));
+        self.parts.push(Part::OwnText(value));
         self
     }
 
     pub(super) fn optional_text(mut self, value: Option<&str>) -> Self {
-        self.parts.push(Part::OptionalText(value.map(str::to_owned)));
-        self
+        match value {
+            Some(value) => self.text(value),
+            None => {
+                self.parts.push(Part::NoText);
+                self
+            }
+        }
     }
 
     pub(super) fn integer(mut self, value: i64) -> Self {
@@ -191,7 +217,12 @@ impl Statement {
     }
 
     pub(super) fn then(mut self, other: &Self) -> Self {
-        self.parts.extend(other.parts.iter().cloned());
+        let before = self.texts.len();
+        self.texts.push_str(&other.texts);
+        self.parts.extend(other.parts.iter().map(|part| match part {
+            Part::Text(from, to) => Part::Text(from + before, to + before),
+            part => part.clone(),
+        }));
         self.varies |= other.varies;
         self
     }
@@ -416,8 +447,8 @@ impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
 impl<ST, K, DB> QueryFragment<DB> for Typed<ST, K>
 where
     DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
-    String: ToSql<Text, DB>,
-    Option<String>: ToSql<Nullable<Text>, DB>,
+    str: ToSql<Text, DB>,
+    Option<&'static str>: ToSql<Nullable<Text>, DB>,
     i64: ToSql<BigInt, DB>,
     bool: ToSql<Bool, DB>,
     Option<i64>: ToSql<Nullable<BigInt>, DB>,
@@ -430,8 +461,12 @@ where
             match part {
                 Part::Sql(sql) => out.push_sql(sql),
                 Part::PerBackend { sqlite, postgres } => out.push_sql(DB::pick(sqlite, postgres)),
-                Part::Text(value) => out.push_bind_param::<Text, _>(value)?,
-                Part::OptionalText(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
+                Part::Text(from, to) => {
+                    let text = self.0.texts.get(*from..*to).unwrap_or_default();
+                    out.push_bind_param::<Text, str>(text)?;
+                }
+                Part::OwnText(text) => out.push_bind_param::<Text, str>(text)?,
+                Part::NoText => out.push_bind_param::<Nullable<Text>, _>(&None::<&'static str>)?,
                 Part::Boolean(value) => out.push_bind_param::<Bool, _>(value)?,
                 Part::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
                 Part::List(list, json) => DB::bind_list(&mut out, list, json)?,

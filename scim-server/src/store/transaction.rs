@@ -20,7 +20,6 @@ use scim_core::store::{Foresight, Identity, Member, MemberView, Membership, Tena
 use scim_core::{Error, Result};
 
 use super::Inner;
-use super::brief::Learnt;
 use super::error::of;
 use super::foresee::Seen;
 #[cfg(feature = "postgres")]
@@ -30,6 +29,7 @@ use super::link::Link;
 use super::locks::Hold;
 use super::plans::Planned;
 use super::search::{COLUMNS, Columns, integer};
+use super::session::{Remembered, Session};
 use super::statement::{name, statement};
 use super::writer::{Attempt, changes, is_as_before};
 
@@ -59,6 +59,8 @@ pub struct DieselTransaction<'a> {
     ended: bool,
     /// Organizations that were looked at, as they are now.
     pub(super) known: Vec<Organization>,
+    /// What the connection remembers. None if it doesn't, or once this has changed some of it.
+    pub(super) remembered: Option<&'a mut Remembered>,
     /// How SQLite's writer runs it. A write has one.
     pub(super) attempt: Option<&'a Attempt>,
     /// What was found before it was asked for.
@@ -93,6 +95,7 @@ impl<'a> DieselTransaction<'a> {
             first_told: None,
             ended: false,
             known: Vec::new(),
+            remembered: None,
             attempt: None,
             seen: Seen::default(),
             #[cfg(feature = "postgres")]
@@ -104,16 +107,11 @@ impl<'a> DieselTransaction<'a> {
         }
     }
 
-    /// What is known before anything was asked.
-    pub(super) fn begin_with(&mut self, learnt: Learnt) {
-        self.known = learnt.organizations;
-        self.planned = learnt.plan.map_or(Planned::Unknown, Planned::Read);
-    }
-
-    /// What it has learnt, of a snapshot.
-    pub(super) fn learnt(self) -> Learnt {
-        let plan = if let Planned::Read(plan) = self.planned { Some(plan) } else { None };
-        Learnt { organizations: self.known, plan }
+    /// In a transaction that has begun on SQLite.
+    pub(super) fn on(session: &'a mut Session, store: &'a Inner, tenant: &Tenant) -> Self {
+        let Session { conn, remembered } = session;
+        let tx = Self::new(Link::Begun(conn), store, tenant, Hold::Free);
+        Self { remembered: Some(remembered), ..tx }
     }
 
     /// Whoever asked briefly asks again, where there is time.
@@ -202,9 +200,13 @@ impl Transaction for DieselTransaction<'_> {
                 .among(kinds)
                 .sql(" AND id ")
                 .among(ids.iter().map(Id::as_str));
-            let rows: Vec<(String, String, Option<String>)> = self
-                .in_order_for_change(sql)
-                .rows::<(Text, Text, Nullable<Text>), _>(self.conn()?)?;
+            let sql = self.in_order_for_change(sql);
+            let rows: Vec<(String, String, Option<String>)> = match ids {
+                [_] => {
+                    sql.rows_of::<name::Identity, (Text, Text, Nullable<Text>), _>(self.conn()?)?
+                }
+                _ => sql.rows::<(Text, Text, Nullable<Text>), _>(self.conn()?)?,
+            };
             self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
             for (id, kind, label) in rows {
                 found.push(Identity { id: id_of(&id)?, kind, label });
@@ -241,6 +243,10 @@ impl Transaction for DieselTransaction<'_> {
             return Err(error);
         }
         self.exchange_keys(Some(old), Some(new))?;
+        if new.kind().has_members() {
+            // What its members' groups show is another name now.
+            self.seen.groups.clear();
+        }
         self.relabel(old, new)
     }
 
@@ -256,7 +262,11 @@ impl Transaction for DieselTransaction<'_> {
             .integer(now.as_millisecond())
             .sql(")");
         let sql = self.this(sql, kind, id).sql(" RETURNING version");
-        let versions = self.write_all_and(|all| all.then(&sql))?;
+        let versions = if self.link.is_far() {
+            self.write_all_and(|all| all.then(&sql))?
+        } else {
+            sql.rows_of::<name::Touch, BigInt, _>(self.conn()?)?
+        };
         let version = versions
             .into_iter()
             .next()
@@ -267,6 +277,7 @@ impl Transaction for DieselTransaction<'_> {
     fn delete(&mut self, old: &Resource) -> Result<()> {
         let sql = self.this(statement("DELETE FROM resources"), old.kind(), old.id());
         let sql = sql.sql(" AND version = ").integer(version_of(old.version())?);
+        let sql = sql.named::<name::DeleteRow>();
         // What was written of members is to be seen by what removes them.
         if self.leaves_any(MEMBERS) {
             self.write_what_is_left()?;
@@ -280,13 +291,15 @@ impl Transaction for DieselTransaction<'_> {
             let sql = statement("DELETE FROM members WHERE org = ")
                 .text(self.tenant.as_str())
                 .sql(" AND group_id = ")
-                .text(old.id().as_str());
+                .text(old.id().as_str())
+                .named::<name::DeleteMembers>();
             self.write_later(MEMBERS_OF_IT, old.id().as_str(), sql)?;
         }
         let sql = statement("DELETE FROM members WHERE org = ")
             .text(self.tenant.as_str())
             .sql(" AND member_id = ")
-            .text(old.id().as_str());
+            .text(old.id().as_str())
+            .named::<name::LeaveAll>();
         self.write_later(MEMBERS_THAT_IT_IS, old.id().as_str(), sql)
     }
 
@@ -431,6 +444,10 @@ impl Transaction for DieselTransaction<'_> {
                 let (member, group) = (id_of(&member)?, id_of(&group)?);
                 found.push(Membership { member, group, display, direct: direct == 1 });
             }
+        }
+        if let ([id], false) = (members, self.link.is_far()) {
+            // The rules ask for them, and then the answer.
+            self.seen.groups = vec![(self.tenant.clone(), id.clone(), found.clone())];
         }
         Ok(found)
     }

@@ -22,6 +22,7 @@ use scim_core::{Error, Result};
 
 use super::checkpoints::Log;
 use super::connection::Conn;
+use super::session::Session;
 use super::statement::{begin, commit, name, run, statement};
 
 /// The most writes that share a commit.
@@ -95,7 +96,7 @@ impl Attempt {
 }
 
 struct State {
-    conn: Conn,
+    session: Session,
     batch: Option<Batch>,
     log: Log,
 }
@@ -117,7 +118,7 @@ impl Writer {
     pub(super) fn new(conn: Conn, wait: Duration) -> Self {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let state = Some(State { conn, batch: None, log: Log::default() });
+        let state = Some(State { session: Session::new(conn), batch: None, log: Log::default() });
         let slot = Slot { state, waiting: VecDeque::new(), next: 0 };
         Self { number, slot: Mutex::new(slot), free: Condvar::new(), wait, longest: LONGEST }
     }
@@ -161,7 +162,7 @@ impl Writer {
     /// One of the writes of [`Self::together`].
     fn write_held<R>(
         mut held: Held,
-        f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+        f: &mut impl FnMut(&mut Session, &Attempt) -> Result<R>,
     ) -> (Held, Done<R>) {
         if held.fate != Fate::Whole {
             return (held, Ok(Err(not_stored(ENDED.to_owned()))));
@@ -172,21 +173,21 @@ impl Writer {
             return (held, done);
         }
         if held.careful {
-            let (done, still) = within(&mut state.conn, f);
+            let (done, still) = within(&mut state.session, f);
             if !still {
                 state.abandon(ENDED);
                 held.fate = Fate::Lost;
             }
             return (held, done);
         }
-        let before = match changes(&mut state.conn) {
+        let before = match changes(&mut state.session.conn) {
             Ok(before) => before,
             Err(error) => return (held, Ok(Err(error))),
         };
         let attempt = Attempt::new(false);
-        let done = catch_unwind(AssertUnwindSafe(|| f(&mut state.conn, &attempt)));
+        let done = catch_unwind(AssertUnwindSafe(|| f(&mut state.session, &attempt)));
         let done_well = matches!(done, Ok(Ok(_)));
-        if attempt.again.get() || !(done_well || is_as_before(&mut state.conn, before)) {
+        if attempt.again.get() || !(done_well || is_as_before(&mut state.session.conn, before)) {
             state.abandon(ENDED);
             held.fate = Fate::Again;
         }
@@ -197,7 +198,7 @@ impl Writer {
     /// undone then.
     pub(super) fn write<R>(
         &self,
-        mut f: impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+        mut f: impl FnMut(&mut Session, &Attempt) -> Result<R>,
     ) -> Result<R> {
         if let Some(held) =
             HELD.with_borrow_mut(|held| held.take_if(|held| held.writer == self.number))
@@ -210,7 +211,7 @@ impl Writer {
         let done = match &state.batch {
             None => state.begin_with(&mut f),
             Some(_) => {
-                let (done, held) = within(&mut state.conn, &mut f);
+                let (done, held) = within(&mut state.session, &mut f);
                 if !held {
                     state.abandon(ENDED);
                 }
@@ -246,7 +247,7 @@ impl Writer {
         // A batch left open has its committer waiting behind us: it is committed here instead.
         let committed = state.commit();
         let done = match committed {
-            Ok(()) => f(&mut state.conn),
+            Ok(()) => f(&mut state.session.conn),
             Err(why) => Err(Error::busy("The database can't be written to").with_source(why)),
         };
         self.hand_back(state);
@@ -309,8 +310,12 @@ impl State {
         if let Some(batch) = &self.batch {
             return Ok(Arc::clone(&batch.outcome));
         }
-        self.log.finish(&mut self.conn);
-        run::<name::BeginToWrite>(&mut self.conn, "BEGIN IMMEDIATE")?;
+        self.log.finish(&mut self.session.conn);
+        run::<name::BeginToWrite>(&mut self.session.conn, "BEGIN IMMEDIATE")?;
+        if let Err(error) = self.session.catch_up() {
+            let _ = self.session.conn.batch_execute("ROLLBACK");
+            return Err(error);
+        }
         let outcome = Arc::new(Outcome::default());
         let (began, writes) = (Instant::now(), 0);
         self.batch = Some(Batch { outcome: Arc::clone(&outcome), began, writes });
@@ -318,13 +323,16 @@ impl State {
     }
 
     /// Begins a transaction with its first write. That needs no savepoint: if it fails, the transaction goes.
-    fn begin_with<R>(&mut self, f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>) -> Done<R> {
+    fn begin_with<R>(
+        &mut self,
+        f: &mut impl FnMut(&mut Session, &Attempt) -> Result<R>,
+    ) -> Done<R> {
         let mut attempt = Attempt::new(false);
         loop {
             if let Err(error) = self.begin() {
                 return Ok(Err(error));
             }
-            let done = catch_unwind(AssertUnwindSafe(|| f(&mut self.conn, &attempt)));
+            let done = catch_unwind(AssertUnwindSafe(|| f(&mut self.session, &attempt)));
             let again = attempt.again.get();
             if matches!(done, Ok(Ok(_))) && !again {
                 return done;
@@ -342,8 +350,9 @@ impl State {
 
     /// The transaction is gone, or must go: nobody of the batch is told that its change is stored.
     fn abandon(&mut self, why: &str) {
+        self.session.remembered.forget();
         // There may be none to roll back.
-        let _ = self.conn.batch_execute("ROLLBACK");
+        let _ = self.session.conn.batch_execute("ROLLBACK");
         if let Some(batch) = self.batch.take() {
             batch.outcome.tell(Err(why.to_owned()));
         }
@@ -351,9 +360,10 @@ impl State {
 
     fn commit(&mut self) -> std::result::Result<(), String> {
         let Some(batch) = self.batch.take() else { return Ok(()) };
-        let committed = commit(&mut self.conn).map_err(|e| {
+        let committed = commit(&mut self.session.conn).map_err(|e| {
+            self.session.remembered.forget();
             // A failed commit may leave the transaction open; without this the next could not begin.
-            let undone = self.conn.batch_execute("ROLLBACK").err();
+            let undone = self.session.conn.batch_execute("ROLLBACK").err();
             let why =
                 std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
             undone.map_or_else(|| why.clone(), |undone| format!("{why}; {undone}"))
@@ -384,20 +394,20 @@ impl Outcome {
 /// Runs `f` in a savepoint: its error undoes what it did and nothing else. The savepoint may be gone by
 /// then: a full disk makes SQLite end the whole transaction. The second value says whether it held.
 fn within<R>(
-    conn: &mut Conn,
-    f: &mut impl FnMut(&mut Conn, &Attempt) -> Result<R>,
+    session: &mut Session,
+    f: &mut impl FnMut(&mut Session, &Attempt) -> Result<R>,
 ) -> (Done<R>, bool) {
     let mut attempt = Attempt::new(false);
     loop {
-        if let Err(error) = run::<name::Save>(conn, "SAVEPOINT one") {
+        if let Err(error) = run::<name::Save>(&mut session.conn, "SAVEPOINT one") {
             return (Ok(Err(error)), false);
         }
-        let done = catch_unwind(AssertUnwindSafe(|| f(conn, &attempt)));
+        let done = catch_unwind(AssertUnwindSafe(|| f(session, &attempt)));
         let again = attempt.again.get();
         let end = match &done {
-            Ok(Ok(_)) if !again => run::<name::Release>(conn, "RELEASE one"),
-            _ => run::<name::Undo>(conn, "ROLLBACK TO one")
-                .and_then(|()| run::<name::Release>(conn, "RELEASE one")),
+            Ok(Ok(_)) if !again => run::<name::Release>(&mut session.conn, "RELEASE one"),
+            _ => run::<name::Undo>(&mut session.conn, "ROLLBACK TO one")
+                .and_then(|()| run::<name::Release>(&mut session.conn, "RELEASE one")),
         };
         match (done, end) {
             (_, Ok(())) if again && attempt.savepoints => {

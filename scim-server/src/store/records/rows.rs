@@ -133,7 +133,6 @@ pub(in crate::store) struct AccountRow {
     created: i64,
 }
 
-#[cfg(feature = "postgres")]
 impl AccountRow {
     pub(in crate::store) fn new(
         (id, email, key, name, password): (
@@ -187,7 +186,6 @@ pub(in crate::store) struct BindingRow {
     detached: bool,
 }
 
-#[cfg(feature = "postgres")]
 impl BindingRow {
     pub(in crate::store) fn new(
         (org, user_id, account_id): (String, String, String),
@@ -234,7 +232,6 @@ pub(in crate::store) struct GrantRow {
     since: Option<i64>,
 }
 
-#[cfg(feature = "postgres")]
 impl GrantRow {
     pub(in crate::store) fn new(
         (org, account_id, source): (String, String, String),

@@ -69,7 +69,7 @@ impl DieselTransaction<'_> {
             .text(&key.key)
             .sql(" AND id = ")
             .text(resource.id().as_str());
-        self.write_later(UNIQUE_KEYS, &key.key, sql)
+        self.write_later(UNIQUE_KEYS, &key.key, sql.named::<name::ReleaseUnique>())
     }
 
     /// Several rows in a statement: each statement is a round trip to PostgreSQL.
@@ -125,6 +125,23 @@ impl DieselTransaction<'_> {
         resource: &Resource,
         keys: impl IntoIterator<Item = &'k Key<'k>>,
     ) -> Result<()> {
+        if !self.link.is_far() {
+            // One whole key a statement: SQLite deletes it where it finds it, and gathers no others first.
+            for (attr, key) in keys {
+                let sql = statement("DELETE FROM attribute_keys WHERE org = ")
+                    .text(self.tenant.as_str())
+                    .sql(" AND kind = ")
+                    .text(&resource.kind().name)
+                    .sql(" AND attr = ")
+                    .text(attr)
+                    .sql(" AND key = ")
+                    .text(key)
+                    .sql(" AND id = ")
+                    .text(resource.id().as_str());
+                sql.named::<name::DeleteKey>().execute(self.conn()?)?;
+            }
+            return Ok(());
+        }
         let keys: Vec<&Key<'_>> = keys.into_iter().collect();
         for keys in keys.chunks(KEYS) {
             let mut sql = statement("DELETE FROM attribute_keys WHERE ");
@@ -142,7 +159,6 @@ impl DieselTransaction<'_> {
                     .text(resource.id().as_str())
                     .sql(")");
             }
-            let sql = sql.named_by::<name::DeleteKeys>(keys.len());
             self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql)?;
         }
         Ok(())
@@ -155,8 +171,8 @@ impl DieselTransaction<'_> {
         new: Option<&Resource>,
     ) -> Result<()> {
         let (store, plan) = (self.store, self.plan_to_write()?);
-        let before = old.map(|old| plan.keys(old)).transpose()?.unwrap_or_default();
-        let after = new.map(|new| store.key_rows(&plan, new)).transpose()?.unwrap_or_default();
+        let before = old.map(|old| plan.keys(old, new)).transpose()?.unwrap_or_default();
+        let after = new.map(|new| store.key_rows(&plan, new, old)).transpose()?.unwrap_or_default();
         if let Some(old) = old {
             self.delete_keys(old, before.difference(&after))?;
         }

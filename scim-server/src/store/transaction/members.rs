@@ -23,6 +23,7 @@ impl DieselTransaction<'_> {
             .sql(", ")
             .optional_text(member.display.as_deref())
             .sql(") ON CONFLICT DO NOTHING")
+            .named::<name::AddMember>()
     }
 
     /// Adds members in one statement.
@@ -117,6 +118,7 @@ impl DieselTransaction<'_> {
             .text(group.as_str())
             .sql(" AND member_id = ")
             .text(member.as_str())
+            .named::<name::RemoveMember>()
     }
 
     /// From a group's members, in the order of their ids.

@@ -158,6 +158,6 @@ impl DieselTransaction<'_> {
             .text(self.tenant.as_str())
             .sql(" AND member_id = ")
             .text(new.id().as_str());
-        self.write_later(MEMBERS_BY_NAME, new.id().as_str(), sql)
+        self.write_later(MEMBERS_BY_NAME, new.id().as_str(), sql.named::<name::Relabel>())
     }
 }

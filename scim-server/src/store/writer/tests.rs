@@ -9,11 +9,15 @@ fn writes_made_together_are_stored_together_or_not_at_all() {
     conn.batch_execute("CREATE TABLE t (x TEXT PRIMARY KEY); PRAGMA max_page_count = 40").unwrap();
     let writer = Writer::new(conn.into(), Duration::from_secs(5));
     let insert = |x: &str| {
-        writer.write(|conn, _| {
+        writer.write(|Session { conn, .. }, _| {
             statement("INSERT INTO t VALUES (").text(x).sql(")").execute(conn).map(drop)
         })
     };
-    let rows = || writer.write(|conn, _| statement("SELECT COUNT(*) FROM t").count(conn)).unwrap();
+    let rows = || {
+        writer
+            .write(|Session { conn, .. }, _| statement("SELECT COUNT(*) FROM t").count(conn))
+            .unwrap()
+    };
     let mut done = Vec::new();
     // One that fails undoes itself alone.
     writer.together(&mut || done = vec![insert("a"), insert("a"), insert("b")]).unwrap();
@@ -48,7 +52,7 @@ fn rows(writer: &Writer) -> String {
     let all = |conn: &mut Conn| {
         statement("SELECT x FROM t ORDER BY rowid").rows::<diesel::sql_types::Text, String>(conn)
     };
-    writer.write(|conn, _| all(conn)).unwrap().concat()
+    writer.write(|Session { conn, .. }, _| all(conn)).unwrap().concat()
 }
 
 #[test]
@@ -57,12 +61,12 @@ fn a_write_that_fails_halfway_undoes_itself_alone_and_the_others_are_run_again()
     let refusal = || Error::not_found("x");
     let (mut runs, mut done) = (0, Vec::new());
     let mut together = |fault: &dyn Fn(&mut Conn) -> Result<()>| {
-        let write = |x: &str| writer.write(|conn, _| insert(conn, x));
+        let write = |x: &str| writer.write(|Session { conn, .. }, _| insert(conn, x));
         runs = 0;
         writer
             .together(&mut || {
                 runs += 1;
-                let faulty = || writer.write(|conn, _| fault(conn));
+                let faulty = || writer.write(|Session { conn, .. }, _| fault(conn));
                 let faulty =
                     || catch_unwind(AssertUnwindSafe(faulty)).unwrap_or_else(|_| Err(refusal()));
                 done = vec![write("a"), faulty(), write("b"), faulty(), write("c")];
@@ -96,12 +100,15 @@ fn the_first_write_of_a_transaction_needs_nobody_to_be_undone() {
     let (mut runs, mut failed) = (0, None);
     let mut together = || {
         runs += 1;
-        failed = writer.write(|conn, _| halfway(conn)).err();
-        writer.write(|conn, _| insert(conn, "a")).unwrap();
+        failed = writer.write(|Session { conn, .. }, _| halfway(conn)).err();
+        writer.write(|Session { conn, .. }, _| insert(conn, "a")).unwrap();
     };
     writer.together(&mut together).unwrap();
     assert_eq!((runs, failed.unwrap().kind()), (1, Kind::NotFound));
-    assert_eq!(writer.write(|conn, _| halfway(conn)).unwrap_err().kind(), Kind::NotFound);
+    assert_eq!(
+        writer.write(|Session { conn, .. }, _| halfway(conn)).unwrap_err().kind(),
+        Kind::NotFound
+    );
     assert_eq!(rows(&writer), "a");
 }
 
@@ -114,7 +121,7 @@ fn what_others_left_open_is_not_undone_with_writes_made_together() {
         let other = scope.spawn({
             let writer = &writer;
             move || {
-                writer.write(|conn, _| {
+                writer.write(|Session { conn, .. }, _| {
                     writing.send(()).unwrap();
                     // Until somebody waits, for whom the transaction is left open.
                     while writer.slot.lock().unwrap().waiting.is_empty() {
@@ -129,11 +136,11 @@ fn what_others_left_open_is_not_undone_with_writes_made_together() {
         writer
             .together(&mut || {
                 runs += 1;
-                writer.write(|conn, _| insert(conn, "a")).unwrap();
+                writer.write(|Session { conn, .. }, _| insert(conn, "a")).unwrap();
                 let halfway = |conn: &mut Conn| -> Result<()> {
                     insert(conn, "x").and_then(|()| Err(Error::not_found("x")))
                 };
-                assert!(writer.write(|conn, _| halfway(conn)).is_err());
+                assert!(writer.write(|Session { conn, .. }, _| halfway(conn)).is_err());
             })
             .unwrap();
         assert_eq!(runs, 1);
@@ -146,7 +153,7 @@ fn what_others_left_open_is_not_undone_with_writes_made_together() {
 fn a_part_that_fails_halfway_is_run_again_with_savepoints() {
     let writer = of_a_table();
     let mut savepoints = Vec::new();
-    let mut write = |conn: &mut Conn, attempt: &Attempt| {
+    let mut write = |Session { conn, .. }: &mut Session, attempt: &Attempt| {
         savepoints.push(attempt.has_savepoints());
         insert(conn, "a")?;
         if !attempt.has_savepoints() {
@@ -156,7 +163,7 @@ fn a_part_that_fails_halfway_is_run_again_with_savepoints() {
     };
     writer.write(&mut write).unwrap();
     let done = writer.together(&mut || {
-        writer.write(|conn, _| insert(conn, "b")).unwrap();
+        writer.write(|Session { conn, .. }, _| insert(conn, "b")).unwrap();
         let _ = writer.write(&mut write);
     });
     done.unwrap();
@@ -180,7 +187,11 @@ fn whoever_takes_the_connection_again_and_again_keeps_nobody_waiting() {
         });
         for _ in 0..50 {
             let before = turns.load(Ordering::Relaxed);
-            writer.write(|conn, _| statement("INSERT INTO t VALUES ('a')").execute(conn)).unwrap();
+            writer
+                .write(|Session { conn, .. }, _| {
+                    statement("INSERT INTO t VALUES ('a')").execute(conn)
+                })
+                .unwrap();
             waited.push(turns.load(Ordering::Relaxed) - before);
         }
         done.store(true, Ordering::Relaxed);
@@ -197,14 +208,14 @@ fn a_full_disk_undoes_the_batch_and_nothing_of_it_is_stored() {
     let insert = |conn: &mut Conn, n: usize| {
         statement("INSERT INTO t VALUES (").text(&"x".repeat(n)).sql(")").execute(conn)
     };
-    writer.write(|conn, _| insert(conn, 10)).unwrap();
-    let done = writer.write(|conn, _| {
+    writer.write(|Session { conn, .. }, _| insert(conn, 10)).unwrap();
+    let done = writer.write(|Session { conn, .. }, _| {
         insert(conn, 10)?;
         insert(conn, 1_000_000)
     });
     assert_eq!(done.unwrap_err().kind(), Kind::Busy);
     let rows = |conn: &mut Conn| statement("SELECT COUNT(*) FROM t").count(conn);
-    assert_eq!(writer.write(|conn, _| rows(conn)).unwrap(), 1);
-    writer.write(|conn, _| insert(conn, 10)).unwrap();
-    assert_eq!(writer.write(|conn, _| rows(conn)).unwrap(), 2);
+    assert_eq!(writer.write(|Session { conn, .. }, _| rows(conn)).unwrap(), 1);
+    writer.write(|Session { conn, .. }, _| insert(conn, 10)).unwrap();
+    assert_eq!(writer.write(|Session { conn, .. }, _| rows(conn)).unwrap(), 2);
 }
