@@ -9,7 +9,7 @@ use scim_core::caller::{Caller, Scopes};
 use scim_core::dialect::Preset;
 use scim_core::directory::Open;
 use scim_core::env::{Clock, Env, Ids, Passwords};
-use scim_core::http::Request;
+use scim_core::http::{Begun, Request, Response};
 use scim_core::resource::Id;
 use scim_core::schema::Registry;
 use scim_core::service::Settings;
@@ -38,6 +38,12 @@ impl Passwords for World {
     }
 }
 
+/// The status, and the body as JSON.
+pub(crate) fn answer(response: Response) -> (u16, Value) {
+    let body = response.body.collect().unwrap();
+    (response.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+}
+
 pub(crate) struct Client<S = MemoryStore>(Service<S>, Preset);
 
 impl Client {
@@ -60,6 +66,36 @@ where
     }
 
     pub(crate) fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
+        let ask = |caller: &Caller, request: &Request<'_>| self.0.handle(caller, request);
+        answer(self.ask((method, target, None), body, ask))
+    }
+
+    /// Has a request handled, with an `If-Match` maybe.
+    pub(crate) fn handle(
+        &self,
+        (method, target, if_match): (&str, &str, Option<&str>),
+        body: &Value,
+    ) -> Response {
+        let ask = |caller: &Caller, request: &Request<'_>| self.0.handle(caller, request);
+        self.ask((method, target, if_match), body, ask)
+    }
+
+    /// Begins one.
+    pub(crate) fn begin(
+        &self,
+        (method, target, if_match): (&str, &str, Option<&str>),
+        body: &Value,
+    ) -> Begun {
+        let ask = |caller: &Caller, request: &Request<'_>| self.0.begin(caller, request);
+        self.ask((method, target, if_match), body, ask)
+    }
+
+    fn ask<R>(
+        &self,
+        (method, target, if_match): (&str, &str, Option<&str>),
+        body: &Value,
+        ask: impl FnOnce(&Caller, &Request<'_>) -> R,
+    ) -> R {
         let caller = Caller {
             tenant: Tenant::new("example"),
             actor: "token".into(),
@@ -70,11 +106,10 @@ where
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let base_url = "https://example.com/v2";
+        let body = body.as_bytes();
         let request =
-            Request { method, path, query, body: body.as_bytes(), base_url, ..Request::default() };
-        let response = self.0.handle(&caller, &request);
-        let body = response.body.collect().unwrap();
-        (response.status, serde_json::from_slice(&body).unwrap_or(Value::Null))
+            Request { method, path, query, body, base_url, if_match, ..Request::default() };
+        ask(&caller, &request)
     }
 
     pub(crate) fn create(&self, endpoint: &str, body: &Value) -> Value {
