@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scim_core::org::linking::{self, NewOrganization};
-use scim_core::org::{Cause, DomainPolicy, OrgKind, Plan, Records, ScimName, SharedSso, people};
+use scim_core::org::{
+    Cause, DomainPolicy, OrgKind, PersonRecords as _, Plan, ScimName, SharedSso, people,
+};
 use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::store::Tenant;

@@ -49,7 +49,10 @@ pub use movement::{Cause, Movement, What, tell};
 pub use name::{ScimName, group_key, plain_name};
 pub use organization::{Adoption, DomainPolicy, Link, OrgKind, Organization, Plan};
 pub use provision::SharedSso;
-pub use records::Records;
+pub use records::{
+    DomainRecords, GrantRecords, GroupRecords, LinkRecords, OrganizationRecords, PersonRecords,
+    Records, TeamRecords,
+};
 pub use refusal::Refusal;
 pub use sso::{ByPassword, Certificate, Effective, Oidc, Provider, Route, Saml, SsoSettings};
 pub use team::{Place, Team};

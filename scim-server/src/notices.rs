@@ -5,7 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use scim_core::Result;
 use scim_core::env::Env;
-use scim_core::org::{Cause, Records as _, approval};
+use scim_core::org::{Cause, LinkRecords as _, approval};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde_json::{Value, json};

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
 use scim_core::env::Env;
-use scim_core::org::{Cause, DomainPolicy, Records as _, SharedSso};
+use scim_core::org::{Cause, DomainPolicy, OrganizationRecords as _, SharedSso};
 use scim_core::schema::Registry;
 use scim_core::service::Settings;
 use scim_core::{Handler, Service};

@@ -39,8 +39,9 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
 
     use scim_core::org::linking::{self, NewOrganization};
     use scim_core::org::{
-        Account, Binding, Cause, DomainPolicy, Link, MembershipPolicy, OrgKind, Organization, Plan,
-        Records as _, ScimName, group_key, people,
+        Account, Binding, Cause, DomainPolicy, GroupRecords as _, Link, MembershipPolicy, OrgKind,
+        Organization, OrganizationRecords as _, PersonRecords as _, Plan, ScimName, group_key,
+        people,
     };
     use scim_core::resource::Id;
     use scim_core::store::{Member, Tenant, Transaction as _};

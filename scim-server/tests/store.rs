@@ -9,7 +9,8 @@ use std::time::Duration;
 use common::{Place, fresh};
 use scim_core::event::Event;
 use scim_core::org::{
-    Cause, ClaimedDomain, DomainName, DomainPolicy, DomainState, Organization, Records as _,
+    Cause, ClaimedDomain, DomainName, DomainPolicy, DomainRecords as _, DomainState, Organization,
+    OrganizationRecords as _,
 };
 use scim_core::resource::Id;
 use scim_core::store::{Member, Store, Tenant, Transaction};

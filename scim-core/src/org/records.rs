@@ -10,16 +10,40 @@ use crate::error::Result;
 use crate::resource::Id;
 use crate::store::{Tenant, Transaction};
 
-/// A transaction that keeps organizations too. It reaches rows of several organizations: the rules do
+/// A transaction that keeps organizations too, each kind of record by a trait of its own. It reaches rows of several organizations: the rules do
 /// that, what a client sends never decides which.
 ///
 /// `put_…` stores a record, new or changed; `remove_…` of one that isn't there does nothing. Lists come
 /// in the order of their keys. All errors are those of the storage.
-#[expect(clippy::missing_errors_doc, reason = "said once, above")]
-pub trait Records: Transaction + Sized {
+pub trait Records:
+    Transaction
+    + OrganizationRecords
+    + GroupRecords
+    + PersonRecords
+    + GrantRecords
+    + LinkRecords
+    + DomainRecords
+    + TeamRecords
+{
+}
+
+impl<T> Records for T where
+    T: Transaction
+        + OrganizationRecords
+        + GroupRecords
+        + PersonRecords
+        + GrantRecords
+        + LinkRecords
+        + DomainRecords
+        + TeamRecords
+{
+}
+
+/// Organizations, and who is linked to whom. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait OrganizationRecords: Sized {
     /// Runs `f` in another organization of the same transaction.
     fn within<R>(&mut self, org: &Tenant, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R>;
-
     /// The organization of that id.
     fn organization(&mut self, id: &Tenant) -> Result<Option<Organization>>;
     /// All organizations, a page of them.
@@ -37,7 +61,11 @@ pub trait Records: Transaction + Sized {
     ) -> Result<Vec<Organization>>;
     /// The linked organization with that SCIM Name's key.
     fn linked_by_name(&mut self, admin: &Tenant, key: &str) -> Result<Option<Organization>>;
+}
 
+/// Groups by the key of their name, and what they hold. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait GroupRecords: Sized {
     /// Gives a group of this transaction's organization the key of its name; `false` if another group
     /// has it. Without a key it has none any more.
     fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool>;
@@ -50,14 +78,17 @@ pub trait Records: Transaction + Sized {
     /// Those of the groups of this transaction's organization that a linked organization's SCIM Name
     /// matches, with that organization.
     fn matched(&mut self, groups: &[Id]) -> Result<Vec<(Id, Organization)>>;
+}
 
+/// Accounts, and which users of which directories they are. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait PersonRecords: Sized {
     /// Says that the rules are going to ask for what there is of the person that a user of this
     /// transaction's organization is: a store that is far away may find all of it at once.
     fn foresee_person(&mut self, user: &Id) -> Result<()> {
         let _ = user;
         Ok(())
     }
-
     /// The account of that id.
     fn account(&mut self, id: &Id) -> Result<Option<Account>>;
     /// The account known by a folded address.
@@ -66,7 +97,6 @@ pub trait Records: Transaction + Sized {
     fn put_account(&mut self, account: &Account) -> Result<()>;
     /// Ends all sessions and personal tokens of an account (S11).
     fn end_sessions(&mut self, account: &Id, now: Timestamp) -> Result<()>;
-
     /// The bindings of users of this transaction's organization.
     fn bindings(&mut self, users: &[Id]) -> Result<Vec<Binding>>;
     /// The bindings of this transaction's organization, by user, a page of them.
@@ -77,7 +107,11 @@ pub trait Records: Transaction + Sized {
     fn put_binding(&mut self, binding: &Binding) -> Result<()>;
     /// Removes a binding of this transaction's organization.
     fn remove_binding(&mut self, user: &Id) -> Result<()>;
+}
 
+/// Why somebody is a member, and in which role. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait GrantRecords: Sized {
     /// The stored grants of a person in an organization.
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>>;
     /// The stored grants of an organization, from the first account after `after`: those of at most
@@ -94,14 +128,17 @@ pub trait Records: Transaction + Sized {
     fn put_grant(&mut self, grant: &Grant) -> Result<()>;
     /// Removes a grant.
     fn remove_grant(&mut self, org: &Tenant, account: &Id, source: &Source) -> Result<()>;
-
     /// The role that is stored for a person; without one a member is [`Role::Member`].
     fn role(&mut self, org: &Tenant, account: &Id) -> Result<Option<Role>>;
     /// All stored roles of an organization.
     fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>>;
     /// Stores a role; [`Role::Member`] is not stored.
     fn put_role(&mut self, org: &Tenant, account: &Id, role: Role) -> Result<()>;
+}
 
+/// Linking codes, and requests to be linked. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait LinkRecords: Sized {
     /// The linking code with that digest.
     fn code_by_digest(&mut self, digest: &str) -> Result<Option<LinkingCode>>;
     /// The linking codes of an Admin Organization.
@@ -116,7 +153,11 @@ pub trait Records: Transaction + Sized {
     fn put_link_request(&mut self, request: &LinkRequest) -> Result<()>;
     /// Removes the request of an organization.
     fn remove_link_request(&mut self, org: &Tenant) -> Result<()>;
+}
 
+/// Claimed domains, and single sign-on. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait DomainRecords: Sized {
     /// The claims of an organization.
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>>;
     /// The claims on a domain, of all organizations.
@@ -125,12 +166,15 @@ pub trait Records: Transaction + Sized {
     fn put_domain(&mut self, domain: &ClaimedDomain) -> Result<()>;
     /// Removes a claim.
     fn remove_domain(&mut self, org: &Tenant, id: &Id) -> Result<()>;
-
     /// The single sign-on settings that an organization has of its own.
     fn sso(&mut self, org: &Tenant) -> Result<Option<SsoSettings>>;
     /// Stores them; without any, removes them.
     fn put_sso(&mut self, org: &Tenant, settings: Option<&SsoSettings>) -> Result<()>;
+}
 
+/// Teams, and what people said of who is in them. See [`Records`].
+#[expect(clippy::missing_errors_doc, reason = "said once, of `Records`")]
+pub trait TeamRecords: Sized {
     /// The teams of an organization.
     fn teams(&mut self, org: &Tenant) -> Result<Vec<Team>>;
     /// The team of that name's key.

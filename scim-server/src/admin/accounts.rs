@@ -1,6 +1,9 @@
 //! Accounts and their passwords.
 
-use scim_core::org::{Account, EmailAddress, Records as _, Refusal, Role, people, plain_name};
+use scim_core::org::{
+    Account, EmailAddress, OrganizationRecords as _, PersonRecords as _, Refusal, Role, people,
+    plain_name,
+};
 use scim_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

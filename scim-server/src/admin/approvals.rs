@@ -1,7 +1,9 @@
 //! Requests to be linked, where an Admin Organization approves each link.
 
 use scim_core::Result;
-use scim_core::org::{LinkRequest, Records as _, ScimName, approval, linking};
+use scim_core::org::{
+    LinkRecords as _, LinkRequest, OrganizationRecords as _, ScimName, approval, linking,
+};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scim_core::org::{
-    Cause, Entrant, Movement, Organization, Records as _, Role, entry, linking, people,
+    Cause, Entrant, Movement, Organization, OrganizationRecords as _, PersonRecords as _, Role,
+    entry, linking, people,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;

@@ -2,7 +2,9 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::SignedDuration;
-use scim_core::org::{CodeState, LinkingCode, Records as _, Role, linking, people};
+use scim_core::org::{
+    CodeState, LinkRecords as _, LinkingCode, OrganizationRecords as _, Role, linking, people,
+};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};

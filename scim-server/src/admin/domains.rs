@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use scim_core::org::{ClaimedDomain, Finding, Organization, Records as _, claims, linking};
+use scim_core::org::{ClaimedDomain, DomainRecords as _, Finding, Organization, claims, linking};
 use scim_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

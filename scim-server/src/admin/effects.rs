@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scim_core::Result;
-use scim_core::org::{Entrant, Entry, Movement, Records as _, What, entry, people};
+use scim_core::org::{
+    Entrant, Entry, Movement, OrganizationRecords as _, PersonRecords as _, What, entry, people,
+};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use serde::Serialize;

@@ -3,7 +3,9 @@
 use scim_core::Result;
 use scim_core::event::Event;
 use scim_core::org::people::{self, Membership};
-use scim_core::org::{EmailAddress, Grant, Organization, Records as _, Source};
+use scim_core::org::{
+    EmailAddress, Grant, Organization, OrganizationRecords as _, PersonRecords as _, Source,
+};
 use scim_core::resource::Id;
 use scim_core::store::Transaction as _;
 use serde::Serialize;

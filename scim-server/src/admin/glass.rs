@@ -1,7 +1,9 @@
 //! Passwords where single sign-on is required: nobody's, or those of owners and admins in an emergency
 //! (break-glass), each use of which the log tells of.
 
-use scim_core::org::{ByPassword, Organization, Records as _, Role, claims, linking, people};
+use scim_core::org::{
+    ByPassword, Organization, OrganizationRecords as _, Role, claims, linking, people,
+};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The organizations that are linked to an Admin Organization, with their SCIM Names.
 
 use scim_core::org::{
-    MembershipPolicy, Organization, Records as _, ScimName, authority, linking, people,
+    MembershipPolicy, Organization, OrganizationRecords as _, ScimName, authority, linking, people,
 };
 use scim_core::store::Tenant;
 use scim_core::{Error, Kind, Result};

@@ -1,7 +1,9 @@
 //! Members of organizations.
 
 use scim_core::org::people::{self, After, Membership};
-use scim_core::org::{EmailAddress, Grant, Organization, Records as _, Refusal, Role, Source};
+use scim_core::org::{
+    EmailAddress, Grant, GrantRecords as _, Organization, PersonRecords as _, Refusal, Role, Source,
+};
 use scim_core::resource::Id;
 use scim_core::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -2,8 +2,8 @@
 
 use scim_core::org::linking::{self, NewOrganization as New};
 use scim_core::org::{
-    Adoption, DomainPolicy, EmailAddress, OrgKind, Organization, Plan, Records as _, Role, people,
-    plain_name,
+    Adoption, DomainPolicy, EmailAddress, GrantRecords as _, OrgKind, Organization,
+    OrganizationRecords as _, Plan, Role, people, plain_name,
 };
 use scim_core::resource::Id;
 use scim_core::store::Tenant;

@@ -1,7 +1,7 @@
 //! Who calls the API: the operator, or an account by a session or a personal token.
 
 use jiff::{SignedDuration, Timestamp};
-use scim_core::org::{Records as _, people};
+use scim_core::org::{PersonRecords as _, people};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
-use scim_core::org::Records as _;
+use scim_core::org::{GroupRecords as _, OrganizationRecords as _};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@ use argon2::Argon2;
 use argon2::password_hash::PasswordVerifier as _;
 use argon2::password_hash::phc::PasswordHash;
 use jiff::SignedDuration;
-use scim_core::org::{EmailAddress, Records as _, people};
+use scim_core::org::{EmailAddress, PersonRecords as _, people};
 use scim_core::resource::Id;
 use scim_core::{Error, Kind, Result};
 use serde::Deserialize;

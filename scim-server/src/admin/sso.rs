@@ -1,7 +1,7 @@
 //! An organization's own single sign-on settings.
 
 use scim_core::org::{
-    ByPassword, Oidc, Organization, Provider, Records as _, Refusal, Role, Saml, SsoSettings,
+    ByPassword, DomainRecords as _, Oidc, Organization, Provider, Refusal, Role, Saml, SsoSettings,
     claims,
 };
 use scim_core::{Error, Result};

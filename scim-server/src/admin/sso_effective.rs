@@ -1,7 +1,9 @@
 //! Whose single sign-on settings count: for an organization, and for an address.
 
 use scim_core::Result;
-use scim_core::org::{EmailAddress, Provider, Records as _, Role, Route, claims, people};
+use scim_core::org::{
+    EmailAddress, OrganizationRecords as _, Provider, Role, Route, claims, people,
+};
 use scim_core::store::Tenant;
 use serde::Serialize;
 use utoipa::ToSchema;

@@ -1,7 +1,7 @@
 //! Teams.
 
 use scim_core::Result;
-use scim_core::org::{Organization, Records as _, Team, teams};
+use scim_core::org::{Organization, PersonRecords as _, Team, TeamRecords as _, teams};
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -140,7 +140,7 @@ fn tell(store: &DieselStore, env: &Env, due: &Due) -> Result<()> {
     let cause = Cause { env, actor: token, request_id, now };
     store.write_records(|tx| {
         // Deleted meanwhile, an organization's log is closed.
-        match scim_core::org::Records::organization(tx, org)? {
+        match scim_core::org::OrganizationRecords::organization(tx, org)? {
             Some(_) => cause.tell(tx, org, "scim_request.failed", &target, detail.clone()),
             None => Ok(()),
         }

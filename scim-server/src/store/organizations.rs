@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use scim_core::Result;
 use scim_core::env::Env;
 use scim_core::org::linking::{self, NewOrganization};
-use scim_core::org::{Cause, DomainPolicy, OrgKind, Organization, Plan, Records as _};
+use scim_core::org::{Cause, DomainPolicy, OrgKind, Organization, OrganizationRecords as _, Plan};
 use scim_core::store::Tenant;
 
 use super::error::of;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use scim_core::caller::Scopes;
 use scim_core::dialect::Preset;
 use scim_core::env::Env;
-use scim_core::org::{Cause, Records as _};
+use scim_core::org::{Cause, OrganizationRecords as _};
 use scim_core::resource::Id;
 use scim_core::store::{Tenant, Transaction as _};
 use scim_core::{Error, Kind, Result, Store as _};

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use super::{MemoryTransaction, Undo};
 use crate::error::{Error, Result};
 use crate::org::{
-    Account, Binding, ClaimedDomain, DomainName, Grant, LinkRequest, LinkingCode, Organization,
-    Place, Records, Role, ScimName, Source, SsoSettings, Team,
+    Account, Binding, ClaimedDomain, DomainName, DomainRecords, Grant, GrantRecords, GroupRecords,
+    LinkRecords, LinkRequest, LinkingCode, Organization, OrganizationRecords, PersonRecords, Place,
+    Role, ScimName, Source, SsoSettings, Team, TeamRecords,
 };
 use crate::resource::Id;
 use crate::store::{Tenant, Transaction as _};
@@ -81,7 +82,7 @@ fn link_of<'a>(organization: &'a Organization, admin: &Tenant) -> Option<&'a cra
     organization.link.as_ref().filter(|link| link.admin == *admin)
 }
 
-impl Records for MemoryTransaction<'_> {
+impl OrganizationRecords for MemoryTransaction<'_> {
     fn within<R>(&mut self, org: &Tenant, f: impl FnOnce(&mut Self) -> Result<R>) -> Result<R> {
         let before = std::mem::replace(&mut self.tenant, org.clone());
         let done = f(self);
@@ -145,7 +146,9 @@ impl Records for MemoryTransaction<'_> {
         };
         Ok(self.tables().organizations.values().find(named).cloned())
     }
+}
 
+impl GroupRecords for MemoryTransaction<'_> {
     fn name_group(&mut self, group: &Id, key: Option<&str>) -> Result<bool> {
         let org = self.tenant.clone();
         if let Some(key) = key
@@ -202,7 +205,9 @@ impl Records for MemoryTransaction<'_> {
         }
         Ok(found)
     }
+}
 
+impl PersonRecords for MemoryTransaction<'_> {
     fn account(&mut self, id: &Id) -> Result<Option<Account>> {
         Ok(self.tables().accounts.get(id).cloned())
     }
@@ -252,7 +257,9 @@ impl Records for MemoryTransaction<'_> {
         let key = (self.tenant.clone(), user.clone());
         self.set(|t| &mut t.bindings, key, None).map(drop)
     }
+}
 
+impl GrantRecords for MemoryTransaction<'_> {
     fn grants(&mut self, org: &Tenant, account: &Id) -> Result<Vec<Grant>> {
         let all = self.tables().grants.values();
         Ok(all.filter(|g| g.org == *org && g.account == *account).cloned().collect())
@@ -300,7 +307,9 @@ impl Records for MemoryTransaction<'_> {
         let role = (role != Role::Member).then_some(role);
         self.set(|t| &mut t.roles, (org.clone(), account.clone()), role).map(drop)
     }
+}
 
+impl LinkRecords for MemoryTransaction<'_> {
     fn code_by_digest(&mut self, digest: &str) -> Result<Option<LinkingCode>> {
         Ok(self.tables().codes.values().find(|code| code.digest == digest).cloned())
     }
@@ -331,7 +340,9 @@ impl Records for MemoryTransaction<'_> {
     fn remove_link_request(&mut self, org: &Tenant) -> Result<()> {
         self.set(|t| &mut t.link_requests, org.clone(), None).map(drop)
     }
+}
 
+impl DomainRecords for MemoryTransaction<'_> {
     fn domains(&mut self, org: &Tenant) -> Result<Vec<ClaimedDomain>> {
         Ok(self.tables().domains.values().filter(|d| d.org == *org).cloned().collect())
     }
@@ -356,7 +367,9 @@ impl Records for MemoryTransaction<'_> {
     fn put_sso(&mut self, org: &Tenant, settings: Option<&SsoSettings>) -> Result<()> {
         self.set(|t| &mut t.sso, org.clone(), settings.cloned()).map(drop)
     }
+}
 
+impl TeamRecords for MemoryTransaction<'_> {
     fn teams(&mut self, org: &Tenant) -> Result<Vec<Team>> {
         Ok(self.tables().teams.values().filter(|team| team.org == *org).cloned().collect())
     }

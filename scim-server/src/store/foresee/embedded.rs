@@ -8,7 +8,8 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::Person;
-use crate::store::records::rows::{AccountRow, BindingRow, GrantRow};
+use crate::store::records::grants::GrantRow;
+use crate::store::records::people::{AccountRow, BindingRow};
 use crate::store::statement::{name, statement};
 use crate::store::transaction::DieselTransaction;
 

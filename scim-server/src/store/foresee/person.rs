@@ -10,7 +10,9 @@ use super::Person;
 use super::look::groups_from;
 use crate::store::later::{ACCOUNTS, BINDINGS, MEMBERSHIPS};
 use crate::store::locks::Hold;
-use crate::store::records::rows::{AccountRow, BindingRow, DomainRow, GrantRow};
+use crate::store::records::domains::DomainRow;
+use crate::store::records::grants::GrantRow;
+use crate::store::records::people::{AccountRow, BindingRow};
 use crate::store::statement::statement;
 use crate::store::transaction::{DieselTransaction, id_of};
 

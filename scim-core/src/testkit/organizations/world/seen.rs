@@ -6,7 +6,7 @@ use super::World;
 use crate::event::Event;
 use crate::org::linking;
 use crate::org::people::{self, Membership};
-use crate::org::{EmailAddress, Records, Route, claims};
+use crate::org::{EmailAddress, PersonRecords as _, Records, Route, claims};
 use crate::resource::Id;
 use crate::store::{Store, Tenant};
 use crate::testkit::organizations::ORGANIZATIONS;

@@ -6,8 +6,8 @@ use super::{SPELLINGS, World, verified};
 use crate::error::Result;
 use crate::org::linking::{self, Members};
 use crate::org::{
-    Cause, ClaimedDomain, EmailAddress, MembershipPolicy, Organization, Records, Role, ScimName,
-    Source, authority, claims, people,
+    Cause, ClaimedDomain, EmailAddress, LinkRecords as _, MembershipPolicy, Organization,
+    OrganizationRecords as _, Records, Role, ScimName, Source, authority, claims, people,
 };
 use crate::resource::Id;
 use crate::store::{Store, Tenant};
