@@ -229,3 +229,50 @@ fn rfc_7644_3_7_bulk() {
         assert!(operation["location"].as_str().unwrap().starts_with("https://example.com/v2/"));
     }
 }
+
+/// "location … REQUIRED in a response, except in the event of a POST failure."
+#[test]
+fn rfc_7644_3_7_location_of_what_failed() {
+    let client = Client::new(Preset::Lenient);
+    let ann = client.create("/Users", &json!({"userName": "ann"}));
+    let path = format!("/Users/{}", ann["id"].as_str().unwrap());
+    let patch = json!({"Operations": [{"op": "replace", "path": "title", "value": "x"}]});
+    let stale = "W/\"9\"";
+    let (_, done) = client.send(
+        "POST",
+        "/Bulk",
+        &json!({"Operations": [
+            {"method": "PUT", "path": path, "version": stale, "data": {"userName": "ann"}},
+            {"method": "PATCH", "path": path, "version": stale, "data": patch},
+            {"method": "DELETE", "path": path, "version": stale},
+            {"method": "DELETE", "path": "/Users/none"},
+            {"method": "POST", "path": "/Users", "bulkId": "a", "data": {"userName": "ANN"}},
+            {"method": "POST", "path": "/Users", "bulkId": "b", "data": {"userName": "bob"}},
+            {"method": "PATCH", "path": "/Users/bulkId:a", "data": patch},
+            {"method": "PATCH", "path": "/Users/bulkId:b", "version": stale, "data": patch},
+            {"method": "PATCH", "path": "/Nowhere/1", "data": patch},
+        ]}),
+    );
+    let operations = done["Operations"].as_array().unwrap();
+    let told: Vec<_> = operations
+        .iter()
+        .map(|operation| (operation["status"].as_str().unwrap(), &operation["location"]))
+        .collect();
+    let (there, bob) = (&ann["meta"]["location"], &operations[5]["location"]);
+    let none = json!("https://example.com/v2/Users/none");
+    assert_eq!(
+        told,
+        [
+            ("412", there),
+            ("412", there),
+            ("412", there),
+            ("404", &none),
+            ("409", &Value::Null),
+            ("201", bob),
+            ("409", &Value::Null),
+            ("412", bob),
+            ("404", &Value::Null),
+        ]
+    );
+    assert!(bob.is_string());
+}

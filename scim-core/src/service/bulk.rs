@@ -118,7 +118,7 @@ where
         }
         let answers: Vec<_> =
             operations.iter().zip(answers).filter_map(|(op, answer)| Some((op, answer?))).collect();
-        let message = response(&answers);
+        let message = response(&answers, |op| self.0.place_of(call, op, &ids, &failed));
         // The log is told of what went wrong on this side.
         let own =
             |(_, answer): (_, Answer)| answer.result.err().filter(|e| e.kind().status() >= 500);

@@ -4,7 +4,7 @@
 use crate::error::{Error, Result};
 use crate::projection::{Part, Projection};
 use crate::resource::{Id, Resource, instant};
-use crate::schema::Registry;
+use crate::schema::{Registry, ResourceType};
 use crate::store::{MemberView, Membership, Transaction};
 
 /// Members of a group read at once; a group with more is sent piece by piece.
@@ -360,7 +360,12 @@ fn quoted(text: &str) -> Result<String> {
 
 /// The URI of a resource.
 pub(super) fn location(base_url: &str, resource: &Resource) -> String {
-    format!("{base_url}{}/{}", resource.kind().endpoint, resource.id())
+    place(base_url, resource.kind(), resource.id())
+}
+
+/// The URI of the resource of that type and id.
+pub(super) fn place(base_url: &str, kind: &ResourceType, id: &Id) -> String {
+    format!("{base_url}{}/{id}", kind.endpoint)
 }
 
 #[cfg(test)]

@@ -105,7 +105,7 @@ pub(super) struct Done {
 }
 
 impl Answer {
-    fn to_json(&self, operation: &Operation) -> Value {
+    fn to_json(&self, operation: &Operation, target: Option<String>) -> Value {
         let mut answer = Map::new();
         answer.insert("method".into(), operation.method.as_str().into());
         if let Some(bulk_id) = &operation.bulk_id {
@@ -120,7 +120,10 @@ impl Answer {
                 answer.insert("status".into(), status.to_string().into());
             }
             Err(error) => {
-                // RFC 7644 §3.7: location is for all but failed POSTs; the path tells it.
+                // RFC 7644 §3.7: location is "REQUIRED in a response, except in the event of a POST failure".
+                if let Some(target) = target {
+                    answer.insert("location".into(), target.into());
+                }
                 answer.insert("status".into(), error.kind().status().to_string().into());
                 answer.insert("response".into(), error.to_json());
             }
@@ -129,8 +132,11 @@ impl Answer {
     }
 }
 
-/// The message that answers the request.
-pub(super) fn response(answers: &[(&Operation, Answer)]) -> Value {
-    let said: Vec<_> = answers.iter().map(|(op, answer)| answer.to_json(op)).collect();
+/// The message that answers the request. `target` is where the resource is that an operation was to change.
+pub(super) fn response(
+    answers: &[(&Operation, Answer)],
+    target: impl Fn(&Operation) -> Option<String>,
+) -> Value {
+    let said: Vec<_> = answers.iter().map(|(op, answer)| answer.to_json(op, target(op))).collect();
     json!({"schemas": [BULK_RESPONSE], "Operations": said})
 }

@@ -1,6 +1,6 @@
 //! Operations made ready before any runs: with their ids, and with references resolved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -13,6 +13,7 @@ use crate::patch::Patch;
 use crate::resource::Id;
 use crate::schema::ResourceType;
 use crate::service::precondition::Precondition;
+use crate::service::render::place;
 use crate::service::route::no_such;
 use crate::service::write::{
     Action, Write, may_write, prepare_create, prepare_patch, prepare_replace,
@@ -112,6 +113,23 @@ impl<S, D> Inner<S, D> {
         };
         let precondition = version.as_deref().map(Precondition::version).unwrap_or_default();
         Ok(Write { kind, id, action, precondition })
+    }
+
+    /// Where the resource is that an operation is to change, unless the one that was to make it failed.
+    pub(super) fn place_of(
+        &self,
+        call: Call<'_>,
+        operation: &Operation,
+        ids: &HashMap<String, Id>,
+        failed: &HashSet<String>,
+    ) -> Option<String> {
+        if operation.method == "POST" {
+            return None;
+        }
+        let mut references = Vec::new();
+        let (kind, id) = self.target(&operation.path, ids, &mut references).ok()?;
+        let made = !references.iter().any(|bulk_id| failed.contains(bulk_id));
+        id.filter(|_| made).map(|id| place(call.links.base_url, &kind, &id))
     }
 
     /// `/Users`, `/Users/{id}` or `/Users/bulkId:{bulkId}`
