@@ -202,9 +202,7 @@ where
             }
             ("POST", Route::Bulk) => self.bulk(call, request, dialect),
             ("POST", Route::Resources(kind)) => {
-                let change = self.prepare(call, request, &kind, None, &params, dialect)?;
-                let made = self.make(call, &change, dialect)?;
-                self.answer(call, &change, made)
+                self.change_now(call, request, &kind, None, &params, dialect)
             }
             (_, Route::Resource(kind, id)) => {
                 self.resource(call, request, &kind, id, &params, dialect)
@@ -213,6 +211,21 @@ where
             (_, Route::Me) => self.me(call, request, &params, dialect),
             (_, route) => Err(no_method(request.method, route.methods())),
         }
+    }
+
+    /// A change of one resource, made and answered.
+    fn change_now(
+        &self,
+        call: Call<'_>,
+        request: &Request<'_>,
+        kind: &Arc<ResourceType>,
+        id: Option<Id>,
+        params: &Params,
+        dialect: &mut Dialect,
+    ) -> Result<Response> {
+        let change = self.prepare(call, request, kind, id, params, dialect)?;
+        let made = self.make(call, &change, dialect)?;
+        self.answer(call, &change, made)
     }
 
     /// `/Users/{id}`
@@ -227,11 +240,7 @@ where
     ) -> Result<Response> {
         match request.method {
             "GET" | "HEAD" => self.get(call, request, kind, &id, params),
-            _ => {
-                let change = self.prepare(call, request, kind, Some(id), params, dialect)?;
-                let made = self.make(call, &change, dialect)?;
-                self.answer(call, &change, made)
-            }
+            _ => self.change_now(call, request, kind, Some(id), params, dialect),
         }
     }
 

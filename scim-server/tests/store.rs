@@ -31,31 +31,23 @@ fn member(name: &str) -> Member {
 /// On PostgreSQL looking ahead begins with the organization.
 #[test]
 fn what_is_foreseen_in_an_organization_is_told_as_it_is() {
-    use scim_core::org::linking::{self, NewOrganization};
-    use scim_core::org::{OrgKind, Plan};
     let (_place, store) = fresh();
-    let env = scim_server::env::system();
-    let now = env.clock.now();
-    let cause = Cause { env: &env, actor: "test", request_id: "test", now };
     for name in testkit::TENANTS {
-        let (kind, plan, domains) = (OrgKind::Regular, Plan::Enterprise, DomainPolicy::Any);
-        let new = NewOrganization { name, kind, plan, domains, owner: None };
-        let made = store.write_records(|tx| linking::create(tx, Tenant::new(name), &new, &cause));
-        made.unwrap();
+        found(&store, &Tenant::new(name), name);
     }
     testkit::what_is_foreseen_is_told_as_it_is(&store);
 }
 
-/// Makes the organization of [`tenant`].
-fn found(store: &DieselStore) -> Organization {
+/// Makes an organization.
+fn found(store: &DieselStore, org: &Tenant, name: &str) -> Organization {
     use scim_core::org::linking::{self, NewOrganization};
     use scim_core::org::{OrgKind, Plan};
     let env = scim_server::env::system();
     let now = env.clock.now();
     let cause = Cause { env: &env, actor: "test", request_id: "test", now };
     let (kind, plan, domains) = (OrgKind::Regular, Plan::Enterprise, DomainPolicy::Any);
-    let new = NewOrganization { name: "0", kind, plan, domains, owner: None };
-    store.write_records(|tx| linking::create(tx, tenant(), &new, &cause)).unwrap().0
+    let new = NewOrganization { name, kind, plan, domains, owner: None };
+    store.write_records(|tx| linking::create(tx, org.clone(), &new, &cause)).unwrap().0
 }
 
 /// What the connection that writes remembers is as it is stored: whoever changed it, and if the change was undone.
@@ -63,7 +55,7 @@ fn found(store: &DieselStore) -> Organization {
 fn a_write_sees_what_was_written_before_it() {
     let (place, store) = fresh();
     let other = place.open();
-    let made = found(&store);
+    let made = found(&store, &tenant(), "0");
     let now = scim_server::env::system().clock.now();
     let domain = DomainName::parse("example.com").unwrap();
     let name = |tx: &mut DieselTransaction<'_>| -> Result<String> {
@@ -132,7 +124,7 @@ fn a_brief_read_sees_what_was_written_before_it() {
         return;
     }
     let other = place.open();
-    let made = found(&store);
+    let made = found(&store, &tenant(), "0");
     let read = |store: &DieselStore| {
         let found = store.read_briefly(&tenant(), |tx| tx.organization(&tenant())).unwrap();
         found.unwrap().map(|organization| organization.name)

@@ -60,11 +60,7 @@ impl ResourceType {
             if same_name(&name, "schemas") {
                 listed = Some(self.listed_schemas(&value, dialect)?);
             } else if let Some(attribute) = self.attribute(&name) {
-                if is_stored(before, attribute, &value) {
-                    taken.put(None, attribute, value);
-                } else {
-                    taken.attribute(None, attribute, value, self.has_members(), dialect)?;
-                }
+                taken.attribute((None, before), attribute, value, self.has_members(), dialect)?;
             } else if same_name(&name, &self.schema.id) {
                 self.nested((None, before), &self.schema, value, &mut taken, dialect)?;
             } else if let Some(schema) = self.extension(&name) {
@@ -120,18 +116,8 @@ impl ResourceType {
         for (name, value) in object {
             match schema.attribute(&name) {
                 Some(attribute) => {
-                    let extension = extension.map(|schema| schema.id.as_str());
-                    if is_stored(before, attribute, &value) {
-                        taken.put(extension, attribute, value);
-                    } else {
-                        taken.attribute(
-                            extension,
-                            attribute,
-                            value,
-                            self.has_members(),
-                            dialect,
-                        )?;
-                    }
+                    let place = (extension.map(|schema| schema.id.as_str()), before);
+                    taken.attribute(place, attribute, value, self.has_members(), dialect)?;
                 }
                 None if value.is_null() => {}
                 None => unknown(&format!("{}:{name}", schema.id), dialect)?,
@@ -284,11 +270,6 @@ impl ResourceType {
     }
 }
 
-/// Whether that is the value that is stored: it was checked when it came.
-fn is_stored(before: Option<&Map<String, Value>>, attribute: &Attribute, value: &Value) -> bool {
-    before.is_some_and(|before| before.get(&attribute.name) == Some(value))
-}
-
 /// The attributes taken out of a document so far.
 #[derive(Default)]
 struct Taken {
@@ -298,14 +279,20 @@ struct Taken {
 }
 
 impl Taken {
+    /// `before` are the stored values of the same schema.
     fn attribute(
         &mut self,
-        extension: Option<&str>,
+        (extension, before): (Option<&str>, Option<&Map<String, Value>>),
         attribute: &Attribute,
         value: Value,
         has_members: bool,
         dialect: &mut Dialect,
     ) -> Result<()> {
+        // What is stored was checked when it came.
+        if before.is_some_and(|before| before.get(&attribute.name) == Some(&value)) {
+            self.put(extension, attribute, value);
+            return Ok(());
+        }
         if has_members && extension.is_none() && attribute.name == "members" {
             return self.members(attribute, value, dialect);
         }

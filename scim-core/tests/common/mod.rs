@@ -66,8 +66,7 @@ where
     }
 
     pub(crate) fn send(&self, method: &str, target: &str, body: &Value) -> (u16, Value) {
-        let ask = |caller: &Caller, request: &Request<'_>| self.0.handle(caller, request);
-        answer(self.ask((method, target, None), body, ask))
+        answer(self.handle((method, target, None), body))
     }
 
     /// Has a request handled, with an `If-Match` maybe.

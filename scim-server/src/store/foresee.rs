@@ -131,6 +131,13 @@ impl Seen {
 }
 
 impl Person {
+    /// As the records are told: by organization, then by user or source.
+    fn in_order(mut self) -> Self {
+        self.bindings.sort_by(|a, b| (&a.org, &a.user).cmp(&(&b.org, &b.user)));
+        self.grants.sort_by(|a, b| (&a.org, a.source.word()).cmp(&(&b.org, b.source.word())));
+        self
+    }
+
     /// Whether its role in that organization was looked for.
     pub(super) fn knows(&self, org: &Tenant) -> bool {
         self.bindings.iter().any(|b| b.org == *org) || self.grants.iter().any(|g| g.org == *org)

@@ -62,7 +62,7 @@ fn millisecond(time: Option<Timestamp>) -> Option<i64> {
     time.map(Timestamp::as_millisecond)
 }
 
-fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
+pub(super) fn word<T: std::str::FromStr<Err = String>>(text: &str) -> Result<T> {
     text.parse().map_err(|e: String| Error::internal(e))
 }
 

@@ -2,14 +2,15 @@
 //! statements.
 
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use scim_core::org::{Account, Binding, Grant, Role};
+use scim_core::Result;
+use scim_core::org::{Account, Binding, Grant};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
-use scim_core::{Error, Result};
 
 use super::Person;
 use crate::store::records::grants::GrantRow;
 use crate::store::records::people::{AccountRow, BindingRow};
+use crate::store::records::word;
 use crate::store::statement::{name, statement};
 use crate::store::transaction::DieselTransaction;
 
@@ -57,7 +58,6 @@ impl DieselTransaction<'_> {
             person.bindings.push(binding);
         }
         let Some(mut person) = person else { return Ok(()) };
-        person.bindings.sort_by(|a, b| (&a.org, &a.user).cmp(&(&b.org, &b.user)));
         let sql = statement(
             "SELECT g.org, g.account_id, g.source, g.note, g.suspended, g.since, r.role FROM grants g \
              LEFT JOIN roles r ON r.org = g.org AND r.account_id = g.account_id WHERE g.account_id = ",
@@ -73,8 +73,7 @@ impl DieselTransaction<'_> {
             person.has_role(&grant.org, role)?;
             person.grants.push(grant);
         }
-        person.grants.sort_by(|a, b| (&a.org, a.source.word()).cmp(&(&b.org, b.source.word())));
-        self.seen.person = Some(person);
+        self.seen.person = Some(person.in_order());
         Ok(())
     }
 }
@@ -82,9 +81,8 @@ impl DieselTransaction<'_> {
 impl Person {
     fn has_role(&mut self, org: &Tenant, role: Option<String>) -> Result<()> {
         let Some(role) = role else { return Ok(()) };
-        let role: Role = role.parse().map_err(|e: String| Error::internal(e))?;
         if !self.roles.iter().any(|(of, _)| of == org) {
-            self.roles.push((org.clone(), role));
+            self.roles.push((org.clone(), word(&role)?));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A person in all organizations, in one statement.
 
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use scim_core::org::{Account, Binding, ClaimedDomain, DomainName, Grant, Role};
+use scim_core::org::{Account, Binding, ClaimedDomain, DomainName, Grant};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
@@ -13,6 +13,7 @@ use crate::store::locks::Hold;
 use crate::store::records::domains::DomainRow;
 use crate::store::records::grants::GrantRow;
 use crate::store::records::people::{AccountRow, BindingRow};
+use crate::store::records::word;
 use crate::store::statement::statement;
 use crate::store::transaction::{DieselTransaction, id_of};
 
@@ -147,8 +148,7 @@ impl DieselTransaction<'_> {
                     ))?);
                 }
                 ROLE => {
-                    let role: Role = text(b).parse().map_err(|e: String| Error::internal(e))?;
-                    roles.push((Tenant::new(&text(a)), role));
+                    roles.push((Tenant::new(&text(a)), word(&text(b))?));
                 }
                 GROUPS => {
                     let id = id_of(&text(b))?;
@@ -165,8 +165,6 @@ impl DieselTransaction<'_> {
             }
         }
         let Some(account) = account else { return Ok(()) };
-        bindings.sort_by(|a, b| (&a.org, &a.user).cmp(&(&b.org, &b.user)));
-        grants.sort_by(|a, b| (&a.org, a.source.word()).cmp(&(&b.org, b.source.word())));
         claims.sort_by(|a, b| (&a.org, &a.id).cmp(&(&b.org, &b.id)));
         let domain = account.key.as_deref().and_then(|key| key.rsplit_once('@'));
         if let Some(name) = domain.and_then(|(_, name)| DomainName::parse(name).ok())
@@ -176,7 +174,7 @@ impl DieselTransaction<'_> {
             self.seen.claims.push((name.as_str().to_owned(), claims));
         }
         self.seen.groups.extend(groups);
-        self.seen.person = Some(Person { account, bindings, grants, roles });
+        self.seen.person = Some(Person { account, bindings, grants, roles }.in_order());
         Ok(())
     }
 }

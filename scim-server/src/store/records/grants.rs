@@ -7,7 +7,7 @@ use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
-use super::{all, from, millisecond, optional_time};
+use super::{all, from, millisecond, optional_time, word};
 use crate::store::error::of;
 use crate::store::search::integer;
 use crate::store::statement::{name, statement};
@@ -101,11 +101,7 @@ impl GrantRecords for DieselTransaction<'_> {
             .sql(" AND account_id = ")
             .text(account.as_str())
             .rows_of::<name::Role, Text, _>(self.conn_to_read(&[])?)?;
-        roles
-            .into_iter()
-            .next()
-            .map(|role| role.parse().map_err(|e: String| Error::internal(e)))
-            .transpose()
+        roles.into_iter().next().map(|role| word(&role)).transpose()
     }
 
     fn roles(&mut self, org: &Tenant) -> Result<Vec<(Id, Role)>> {
@@ -115,11 +111,7 @@ impl GrantRecords for DieselTransaction<'_> {
                 .text(org.as_str())
                 .sql(" ORDER BY account_id")
                 .rows_of::<name::Roles, (Text, Text), _>(self.conn_to_read(&[])?)?;
-        rows.into_iter()
-            .map(|(account, role)| {
-                Ok((id_of(&account)?, role.parse().map_err(|e: String| Error::internal(e))?))
-            })
-            .collect()
+        rows.into_iter().map(|(account, role)| Ok((id_of(&account)?, word(&role)?))).collect()
     }
 
     fn put_role(&mut self, org: &Tenant, account: &Id, role: Role) -> Result<()> {
@@ -191,9 +183,9 @@ impl TryFrom<GrantRow> for Grant {
     }
 }
 
-#[derive(Queryable, Insertable, AsChangeset)]
+#[derive(Insertable, AsChangeset)]
 #[diesel(table_name = roles, primary_key(org, account_id))]
-pub(in crate::store) struct RoleRow {
+struct RoleRow {
     org: String,
     account_id: String,
     role: String,

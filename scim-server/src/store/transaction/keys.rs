@@ -59,17 +59,23 @@ impl DieselTransaction<'_> {
     }
 
     pub(super) fn release_unique(&mut self, resource: &Resource, key: &UniqueKey) -> Result<()> {
-        let sql = statement("DELETE FROM unique_keys WHERE org = ")
+        let sql = statement("DELETE FROM unique_keys WHERE ");
+        let sql = self.this_key(sql, resource, &key.path, &key.key);
+        self.write_later(UNIQUE_KEYS, &key.key, sql.named::<name::ReleaseUnique>())
+    }
+
+    /// The condition that a row of a key table is that one.
+    fn this_key(&self, sql: Statement, resource: &Resource, attr: &str, key: &str) -> Statement {
+        sql.sql("org = ")
             .text(self.tenant.as_str())
             .sql(" AND kind = ")
             .text(&resource.kind().name)
             .sql(" AND attr = ")
-            .text(&key.path)
+            .text(attr)
             .sql(" AND key = ")
-            .text(&key.key)
+            .text(key)
             .sql(" AND id = ")
-            .text(resource.id().as_str());
-        self.write_later(UNIQUE_KEYS, &key.key, sql.named::<name::ReleaseUnique>())
+            .text(resource.id().as_str())
     }
 
     /// Several rows in a statement: each statement is a round trip to PostgreSQL.
@@ -128,16 +134,8 @@ impl DieselTransaction<'_> {
         if !self.link.is_far() {
             // One whole key a statement: SQLite deletes it where it finds it, and gathers no others first.
             for (attr, key) in keys {
-                let sql = statement("DELETE FROM attribute_keys WHERE org = ")
-                    .text(self.tenant.as_str())
-                    .sql(" AND kind = ")
-                    .text(&resource.kind().name)
-                    .sql(" AND attr = ")
-                    .text(attr)
-                    .sql(" AND key = ")
-                    .text(key)
-                    .sql(" AND id = ")
-                    .text(resource.id().as_str());
+                let sql = statement("DELETE FROM attribute_keys WHERE ");
+                let sql = self.this_key(sql, resource, attr, key);
                 sql.named::<name::DeleteKey>().execute(self.conn()?)?;
             }
             return Ok(());
@@ -146,18 +144,8 @@ impl DieselTransaction<'_> {
         for keys in keys.chunks(KEYS) {
             let mut sql = statement("DELETE FROM attribute_keys WHERE ");
             for (i, (attr, key)) in keys.iter().enumerate() {
-                sql = sql
-                    .sql(if i > 0 { " OR (org = " } else { "(org = " })
-                    .text(self.tenant.as_str())
-                    .sql(" AND kind = ")
-                    .text(&resource.kind().name)
-                    .sql(" AND attr = ")
-                    .text(attr)
-                    .sql(" AND key = ")
-                    .text(key)
-                    .sql(" AND id = ")
-                    .text(resource.id().as_str())
-                    .sql(")");
+                sql = sql.sql(if i > 0 { " OR (" } else { "(" });
+                sql = self.this_key(sql, resource, attr, key).sql(")");
             }
             self.write_later(KEYS_THAT_GO, resource.id().as_str(), sql)?;
         }
