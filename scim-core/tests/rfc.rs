@@ -13,6 +13,9 @@ use common::Client;
 use scim_core::dialect::Preset;
 use serde_json::{Value, json};
 
+const USER: &str = scim_core::schema::USER;
+const GROUP: &str = scim_core::schema::GROUP;
+
 fn fixture(name: &str) -> Value {
     let path = format!("{}/tests/rfc/{name}.json", env!("CARGO_MANIFEST_DIR"));
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
@@ -34,6 +37,27 @@ fn assert_kept(sent: &Value, made: &Value) {
             _ => assert_eq!(made[name], *value, "{name}"),
         }
     }
+}
+
+/// Null stands for a whole attribute, not for one of its values.
+#[test]
+fn rfc_7643_2_5_null() {
+    let strict = Client::new(Preset::Strict);
+    let (status, made) = strict.send(
+        "POST",
+        "/Users",
+        &json!({"schemas": [USER], "userName": "null", "emails": null, "name": null}),
+    );
+    assert_eq!((status, made.get("emails"), made.get("name")), (201, None, None), "{made}");
+    for (name, value) in [("emails", json!([null])), ("emails", json!([{"value": "a@b.de"}, null]))] {
+        let user = json!({"schemas": [USER], "userName": "element", name: value});
+        let (status, error) = strict.send("POST", "/Users", &user);
+        assert_eq!((status, &error["scimType"]), (400, &json!("invalidValue")), "{error}");
+        Client::new(Preset::Lenient).create("/Users", &user);
+    }
+    let group = strict.create("/Groups", &json!({"schemas": [GROUP], "displayName": "null"}));
+    let operation = json!([{"op": "add", "path": "members", "value": [null]}]);
+    assert_eq!(strict.patch(&group, operation).0, 400);
 }
 
 #[test]

@@ -466,6 +466,8 @@ fn members_are_paged_by_cursor() {
         .get(&format!("/Groups/{other}/members?count=2&cursor={cursor}"))
         .refuses(400, "invalidCursor");
     client.get(&format!("/Groups/{other}/members?count=0")).refuses(400, "invalidCount");
+    let filter = "/members?filter=type%20eq%20%22User%22";
+    client.get(&format!("/Groups/{other}{filter}")).refuses(400, "invalidFilter");
     assert_eq!(client.get(&format!("/Users/{}/members", users[1])).status, 404);
     assert_eq!(client.get("/Groups/none/members").status, 404);
     assert_eq!(client.post(&format!("/Groups/{all}/members"), &json!({})).status, 405);

@@ -54,11 +54,24 @@ pub(crate) fn conform(
         .into_iter()
         .enumerate()
         .filter_map(|(i, element)| {
-            conform_one(&format!("{path}[{i}]"), attribute, element, dialect).transpose()
+            conform_element(&format!("{path}[{i}]"), attribute, element, dialect).transpose()
         })
         .collect::<Result<Vec<_>>>()?;
     one_primary(path, &list)?;
     Ok(if list.is_empty() { None } else { Some(Value::Array(list)) })
+}
+
+/// One element of a multi-valued attribute. RFC 7643 §2.5 knows null in place of the whole list only.
+fn conform_element(
+    path: &str,
+    attribute: &Attribute,
+    element: Value,
+    dialect: &mut Dialect,
+) -> Result<Option<Value>> {
+    if element.is_null() && !dialect.allows(Normalizer::EmptyUnassigns) {
+        return Err(wrong_type(path, &format!("a {}", attribute.kind.name()), &element));
+    }
+    conform_one(path, attribute, element, dialect)
 }
 
 /// One value: of a single-valued attribute, or one element of a multi-valued one.
@@ -105,7 +118,7 @@ pub(crate) fn conform_member(
     dialect: &mut Dialect,
 ) -> Result<Option<Value>> {
     let says_something = element.as_object().is_some_and(|o| o.values().any(|v| !v.is_null()));
-    let conformed = conform_one("members", attribute, element, dialect)?;
+    let conformed = conform_element("members", attribute, element, dialect)?;
     if conformed.is_none() && says_something {
         return Err(no_member_named());
     }

@@ -18,10 +18,13 @@ use crate::filter::{Compare, Op, Operand, Predicate};
 use crate::patch::Patch;
 use crate::path::AttrPath;
 use crate::query::{Query, Window};
-use crate::resource::{Id, Resource, Stored};
+use crate::resource::{Resource, Stored};
 use crate::schema::{AttrRef, Checked, Intent, ResourceType};
 use crate::store::Transaction;
 use crate::text;
+
+/// What happens to a group whose members change, and nothing else of it.
+const MEMBERS_CHANGED: &str = "members_changed";
 
 impl<S, D> Inner<S, D> {
     /// Makes a prepared change inside a transaction: checks the precondition, writes, asks the
@@ -92,12 +95,10 @@ impl<S, D> Inner<S, D> {
         let members = self.listed(members.unwrap_or_default())?;
         let members = self.add(tx, new.id(), &members, dialect)?;
         self.review(tx, call, &Change::Create { new, members: &members })?;
-        let mut detail = json!({"attributes": names(new.document()?)});
-        if let (false, Some(detail)) = (members.is_empty(), detail.as_object_mut()) {
-            let ids: Vec<_> = members.iter().map(Id::as_str).collect();
-            detail.insert("added".into(), ids.into());
-        }
-        self.tell(tx, call, new, "created", detail, dialect)?;
+        let detail = json!({"attributes": names(new.document()?)});
+        let mut delta = Delta::default();
+        delta.came(members);
+        self.tell_with_members(tx, call, (new, "created"), detail, &delta, dialect)?;
         Ok(Outcome { resource: new.clone(), fresh: true })
     }
 
@@ -182,9 +183,9 @@ impl<S, D> Inner<S, D> {
         self.review(tx, call, &Change::Replace { old: &old, new: &new })?;
         let delta = change_members(tx, &new, dialect)?;
         self.review_members(tx, call, &new, &delta)?;
-        let mut detail = json!({"changed": changed});
-        delta.describe(&mut detail);
-        self.tell(tx, call, &new, verb(&old, &new)?, detail, dialect)?;
+        let detail = json!({"changed": changed});
+        let what = (&new, verb(&old, &new)?);
+        self.tell_with_members(tx, call, what, detail, &delta, dialect)?;
         Ok(Outcome { resource: new, fresh: false })
     }
 
@@ -205,9 +206,8 @@ impl<S, D> Inner<S, D> {
             return Ok(Outcome { resource: old, fresh: false });
         }
         self.review_members(tx, call, &old, delta)?;
-        let mut detail = json!({});
-        delta.describe(&mut detail);
-        self.tell(tx, call, &old, "members_changed", detail, dialect)?;
+        let what = (&old, MEMBERS_CHANGED);
+        self.tell_with_members(tx, call, what, json!({}), delta, dialect)?;
         let version = tx.touch(old.kind(), old.id(), call.now)?;
         // Others may have raised it since it was looked at.
         precondition.check_write(version.previous())?;
@@ -272,6 +272,27 @@ impl<S, D> Inner<S, D> {
         let detail = if left.is_empty() { json!({}) } else { json!({"left": left}) };
         self.tell(tx, call, &old, "deleted", detail, &Dialect::default())?;
         Ok(Outcome { resource: old, fresh: false })
+    }
+
+    /// As [`Self::tell`], and who came and went. Of more than one event can name, further ones tell.
+    fn tell_with_members<T: Transaction>(
+        &self,
+        tx: &mut T,
+        call: Call<'_>,
+        (target, verb): (&Resource, &str),
+        mut detail: Value,
+        delta: &Delta,
+        dialect: &Dialect,
+    ) -> Result<()> {
+        let mut members = delta.details();
+        if let (Some(first), Some(detail)) = (members.next(), detail.as_object_mut()) {
+            detail.extend(first);
+        }
+        self.tell(tx, call, target, verb, detail, dialect)?;
+        members.try_for_each(|more| {
+            let more = Value::Object(more);
+            self.tell(tx, call, target, MEMBERS_CHANGED, more, &Dialect::default())
+        })
     }
 
     fn tell<T: Transaction>(

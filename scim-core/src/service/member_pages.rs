@@ -35,6 +35,11 @@ where
         params: &Params,
     ) -> Result<Response> {
         may_read(call.caller)?;
+        if params.filter.is_some() {
+            let detail = "Members are paged, not searched; GET /Groups?filter=members.value eq \"…\" tells who \
+                          holds a member";
+            return Err(Error::new(Kind::InvalidFilter, detail));
+        }
         let caller = call.caller;
         let binding =
             serde_json::to_string(&(caller.tenant.as_str(), &caller.actor, id.as_str(), "members"))

@@ -16,6 +16,9 @@ use crate::store::{Member, Transaction};
 /// Members that are looked up, and made members, together.
 const AT_ONCE: usize = 1_000;
 
+/// Members that one event names.
+const TOLD: usize = 500;
+
 /// Who came and who went, on balance.
 #[derive(Debug, Default)]
 pub(super) struct Delta {
@@ -28,18 +31,25 @@ impl Delta {
         self.added.is_empty() && self.removed.is_empty()
     }
 
-    /// Adds them to the detail of an event.
-    pub(super) fn describe(&self, detail: &mut Value) {
-        let Some(detail) = detail.as_object_mut() else { return };
-        for (name, ids) in [("added", &self.added), ("removed", &self.removed)] {
-            if !ids.is_empty() {
-                let ids: Vec<_> = ids.iter().map(Id::as_str).collect();
-                detail.insert(name.into(), ids.into());
+    /// Who came and who went, as the details of events say it, some in each.
+    pub(super) fn details(&self) -> impl Iterator<Item = Map<String, Value>> {
+        let (added, removed) = (self.added.iter(), self.removed.iter());
+        let added = added.map(|id| ("added", id));
+        let mut rest = added.chain(removed.map(|id| ("removed", id))).peekable();
+        std::iter::from_fn(move || {
+            rest.peek()?;
+            let mut detail = Map::new();
+            for (name, id) in rest.by_ref().take(TOLD) {
+                let ids = detail.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+                if let Value::Array(ids) = ids {
+                    ids.push(id.as_str().into());
+                }
             }
-        }
+            Some(detail)
+        })
     }
 
-    fn came(&mut self, ids: Vec<Id>) {
+    pub(super) fn came(&mut self, ids: Vec<Id>) {
         for id in ids {
             if !self.removed.remove(&id) {
                 self.added.insert(id);
