@@ -13,7 +13,7 @@ pub enum Preset {
     Okta,
     /// As lenient, and what Microsoft Entra ID expects beyond it.
     Entra,
-    /// The RFCs to the letter.
+    /// What the RFCs allow, but for what the SCIM interoperability profile takes from that: PATCH without a path.
     Strict,
 }
 
@@ -80,6 +80,8 @@ pub enum Normalizer {
     PathlessValues,
     /// A value path that matches nothing creates the element on `add` and `replace`.
     CreateMissingElement,
+    /// `replace` of the elements that a value path selects changes the sub-attributes that are given.
+    MergeSelected,
     /// `remove` with a path and a value list removes the listed values only.
     RemoveListed,
     /// Attributes that the client may not write are ignored in PATCH values without a path.
@@ -111,6 +113,7 @@ impl Normalizer {
             Self::PathKeys => "path-keys",
             Self::PathlessValues => "pathless-values",
             Self::CreateMissingElement => "create-missing-element",
+            Self::MergeSelected => "merge-selected",
             Self::RemoveListed => "remove-listed",
             Self::IgnoreReadOnly => "ignore-read-only",
             Self::IgnoreUnknown => "ignore-unknown",

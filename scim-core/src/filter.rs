@@ -3,6 +3,7 @@
 //! A filter is parsed without knowing any schema; [`Predicate::resolve`] checks it against a resource
 //! type. Only a predicate reaches a store, and [`Predicate::matches`] says what it means there.
 
+mod among;
 mod display;
 mod matches;
 mod parse;
@@ -10,6 +11,7 @@ mod predicate;
 #[cfg(test)]
 pub(crate) mod strategies;
 
+pub use among::Selection;
 pub use parse::Options;
 pub(crate) use parse::{FilterParser, attr_name};
 pub use predicate::{Compare, Needs, Operand, Predicate};

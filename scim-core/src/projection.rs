@@ -35,6 +35,13 @@ struct Name {
     sub: Option<String>,
 }
 
+impl Name {
+    /// Whether it names that sub-attribute.
+    fn is_of(&self, sub: &Attribute) -> bool {
+        self.sub.as_deref().is_some_and(|name| same_name(name, &sub.name))
+    }
+}
+
 /// How much of one attribute is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -111,23 +118,33 @@ impl Projection {
     /// How much of an attribute is shown.
     #[must_use]
     pub fn part(&self, extension: Option<&str>, attribute: &Attribute) -> Part {
-        match self.named_part(extension, attribute) {
-            Part::Whole if has_request_only(attribute) => {
-                let subs = attribute.sub_attributes.iter();
-                let hidden = subs.filter(|sub| sub.returned == Returned::Request);
-                Part::Except(hidden.map(|sub| sub.name.clone()).collect())
-            }
-            part => part,
-        }
+        let mut hidden = match self.named_part(extension, attribute) {
+            Part::Whole if has_request_only(attribute) => Vec::new(),
+            Part::Except(subs) => subs,
+            part => return part,
+        };
+        let shown = |sub: &Attribute| {
+            sub.returned != Returned::Request
+                || (self.mode == Mode::Only
+                    && self.named(extension, attribute).any(|name| name.is_of(sub)))
+        };
+        let unasked = attribute.sub_attributes.iter().filter(|sub| !shown(sub));
+        hidden.extend(unasked.map(|sub| sub.name.clone()));
+        let part = Part::Except(hidden);
+        let any = attribute.sub_attributes.iter().any(|sub| part.shows(&sub.name));
+        if any { part } else { Part::Nothing }
+    }
+
+    /// What is named of an attribute.
+    fn named(&self, extension: Option<&str>, attribute: &Attribute) -> impl Iterator<Item = &Name> {
+        self.names.iter().filter(move |name| {
+            name.extension.as_deref() == extension
+                && name.attribute.as_deref().is_none_or(|a| same_name(a, &attribute.name))
+        })
     }
 
     fn named_part(&self, extension: Option<&str>, attribute: &Attribute) -> Part {
-        let named = || {
-            self.names.iter().filter(|name| {
-                name.extension.as_deref() == extension
-                    && name.attribute.as_deref().is_none_or(|a| same_name(a, &attribute.name))
-            })
-        };
+        let named = || self.named(extension, attribute);
         match (attribute.returned, self.mode) {
             (Returned::Always, _) => Part::Whole,
             (Returned::Never, _) => Part::Nothing,

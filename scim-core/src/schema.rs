@@ -13,7 +13,9 @@ mod resource_type;
 
 pub use attribute::{Attribute, Mutability, Returned, Schema, Type, Uniqueness};
 pub use check::{Checked, Intent};
-pub(crate) use conform::{conform, conform_member, conform_one, no_member_named, unknown};
+pub(crate) use conform::{
+    conform, conform_member, conform_one, in_a_list, no_member_named, unknown,
+};
 pub use registry::Registry;
 pub use resource_type::{AttrRef, Extension, ResourceType};
 

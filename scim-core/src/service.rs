@@ -39,8 +39,8 @@ use crate::store::{Foresight, Store, Transaction as _};
 use anchors::Anchors;
 use cursor::Cursors;
 use params::Params;
-use render::Links;
-use route::Route;
+use render::{Links, place};
+use route::{Route, no_such};
 use write::{Change, Made};
 
 /// The largest body, in bytes, that is looked into on a thread that must not be kept.
@@ -258,10 +258,13 @@ where
             return Err(Error::new(Kind::NotImplemented, detail));
         };
         if request.method == "POST" {
+            self.read(call, None, |tx| tx.find(kind, id)?.ok_or_else(|| no_such(kind)))?;
             let detail = "The user that this token is bound to exists already; use PUT or PATCH";
             return Err(Error::new(Kind::Conflict, detail));
         }
-        self.resource(call, request, kind, id.clone(), params, dialect)
+        let response = self.resource(call, request, kind, id.clone(), params, dialect)?;
+        // RFC 7644 §3.11: "In any response, the HTTP "Location" header MUST be the permanent location"
+        Ok(response.with_header("Location", place(call.links.base_url, kind, id)))
     }
 }
 

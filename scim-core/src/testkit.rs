@@ -57,8 +57,8 @@ pub use resources::{
 };
 pub use search::{
     search_by_predicate, search_by_rows_beside_the_document, search_counts,
-    search_keeps_to_its_tenant, search_orders_by_primary, search_puts_missing_keys_last,
-    search_walks_both_ways,
+    search_goes_on_from_other_types, search_keeps_to_its_tenant, search_orders_by_primary,
+    search_puts_missing_keys_last, search_walks_both_ways,
 };
 pub use transactions::{
     an_error_in_nested_undoes_only_its_own, an_error_undoes_the_whole_write,
@@ -105,6 +105,7 @@ macro_rules! store_suite {
             search_counts,
             search_keeps_to_its_tenant,
             search_walks_both_ways,
+            search_goes_on_from_other_types,
             search_puts_missing_keys_last,
             search_orders_by_primary,
             search_agrees_with_predicates,

@@ -49,7 +49,8 @@ fn rfc_7643_2_5_null() {
         &json!({"schemas": [USER], "userName": "null", "emails": null, "name": null}),
     );
     assert_eq!((status, made.get("emails"), made.get("name")), (201, None, None), "{made}");
-    for (name, value) in [("emails", json!([null])), ("emails", json!([{"value": "a@b.de"}, null]))] {
+    for (name, value) in [("emails", json!([null])), ("emails", json!([{"value": "a@b.de"}, null]))]
+    {
         let user = json!({"schemas": [USER], "userName": "element", name: value});
         let (status, error) = strict.send("POST", "/Users", &user);
         assert_eq!((status, &error["scimType"]), (400, &json!("invalidValue")), "{error}");

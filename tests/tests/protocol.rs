@@ -651,6 +651,8 @@ fn me_is_the_user_that_the_token_is_bound_to() {
     }
     let bound = server.caller(&["--user", &id]);
     let me = bound.get("/Me").is(200).json();
+    let location = me["meta"]["location"].as_str().unwrap();
+    assert_eq!(bound.get("/Me").is(200).headers["location"], location, "RFC 7644 §3.11");
     assert_eq!(me["id"], id);
     assert_eq!(me["meta"]["location"], format!("{}/Users/{id}", server.base()));
     bound.patch("/Me", json!([{"op": "add", "path": "title", "value": "Dr"}])).is(200);
@@ -658,6 +660,7 @@ fn me_is_the_user_that_the_token_is_bound_to() {
     bound.post("/Me", &user("ann")).refuses(409, "");
     bound.delete("/Me").is(204);
     bound.get("/Me").refuses(404, "");
+    bound.post("/Me", &user("ann")).refuses(404, "");
 }
 
 #[test]

@@ -154,6 +154,10 @@ fn element(attr: &AttrRef, filter: &Filter, dialect: &mut Dialect) -> Result<Pre
 
 /// What is never returned can't be asked about either: the answer would tell it (S23).
 fn visible(attr: AttrRef) -> Result<AttrRef> {
+    if attr.is_location() {
+        let detail = format!("\"{attr}\" can't be used in a filter; compare the id");
+        return Err(Error::new(Kind::InvalidFilter, detail));
+    }
     if attr.is_secret() {
         let detail = format!("\"{attr}\" can't be used in a filter");
         return Err(Error::new(Kind::InvalidFilter, detail));
@@ -278,6 +282,9 @@ mod tests {
             "title[value pr]",
             "urn:x:title pr",
             "x509Certificates.value gt \"AA\"",
+            "meta.location pr",
+            "groups.$ref eq \"https://example.com/Groups/1\"",
+            "groups[$ref pr]",
         ] {
             let error = resolve(Preset::Strict, text).unwrap_err();
             assert_eq!(error.kind(), Kind::InvalidFilter, "{text}");

@@ -71,7 +71,7 @@ impl Edit {
         let before = holder.get(name).cloned();
         let after = match (&self.within, &self.attr.sub) {
             (None, None) => self.edit_attribute(before),
-            (None, Some(sub)) => self.edit_sub(before, sub, dialect)?,
+            (None, Some(sub)) => self.edit_sub(before, sub),
             (Some(selection), _) => self.edit_selected(before, selection, dialect)?,
         };
         match after.filter(|value| !is_empty(value)) {
@@ -96,7 +96,11 @@ impl Edit {
             (_, Some(value)) => value.clone(),
         };
         match (self.verb, before, value) {
-            (Verb::Add, Some(Value::Array(list)), Value::Array(new)) => {
+            (Verb::Add, before, Value::Array(new)) => {
+                let list = match before {
+                    Some(Value::Array(list)) => list,
+                    _ => Vec::new(),
+                };
                 Some(Value::Array(union(list, new, attribute)))
             }
             // RFC 7644 §3.5.2.1, §3.5.2.3: of a complex attribute the given sub-attributes change.
@@ -109,35 +113,28 @@ impl Edit {
     }
 
     /// The path names a sub-attribute: of the one value, or of every element.
-    fn edit_sub(
-        &self,
-        before: Option<Value>,
-        sub: &Attribute,
-        dialect: &mut Dialect,
-    ) -> Result<Option<Value>> {
+    fn edit_sub(&self, before: Option<Value>, sub: &Attribute) -> Option<Value> {
         if !self.attr.attribute.multi_valued {
             let mut object = match before {
                 Some(Value::Object(object)) => object,
                 _ => Map::new(),
             };
             self.set(&mut object, sub);
-            return Ok(Some(Value::Object(object)));
+            return Some(Value::Object(object));
         }
         let mut list = match before {
             Some(Value::Array(list)) => list,
             _ => Vec::new(),
         };
+        // RFC 7644 §3.5.2.3: what isn't there is added.
         if list.is_empty() && self.sets() {
-            if self.verb == Verb::Replace && !dialect.allows(Normalizer::CreateMissingElement) {
-                return Err(self.no_target());
-            }
             list.push(Value::Object(Map::new()));
         }
         for element in list.iter_mut().filter_map(Value::as_object_mut) {
             self.set(element, sub);
         }
         list.retain(|element| !is_empty(element));
-        Ok(Some(Value::Array(list)))
+        Some(Value::Array(list))
     }
 
     /// The path has brackets.
@@ -159,7 +156,7 @@ impl Edit {
             self.missing(&mut list, selection, dialect)?;
         } else {
             for (element, _) in list.iter_mut().zip(&selected).filter(|(_, selected)| **selected) {
-                self.edit_element(element);
+                self.edit_element(element, dialect);
             }
             if self.makes_primary() {
                 let others = list.iter_mut().zip(&selected).filter(|(_, selected)| !**selected);
@@ -170,11 +167,18 @@ impl Edit {
         Ok(if multi_valued { Some(Value::Array(list)) } else { list.pop() })
     }
 
-    fn edit_element(&self, element: &mut Value) {
+    fn edit_element(&self, element: &mut Value, dialect: &mut Dialect) {
         match (&self.attr.sub, self.sets(), element, &self.value) {
             (Some(sub), _, Value::Object(object), _) => self.set(object, sub),
             (None, true, Value::Object(object), Some(Value::Object(new))) => {
-                merge(object, new.clone());
+                // RFC 7644 §3.5.2.3: "all matching record values SHALL be replaced"
+                let loses = object.keys().any(|name| !new.contains_key(name));
+                if self.verb == Verb::Replace && loses && !dialect.allows(Normalizer::MergeSelected)
+                {
+                    object.clone_from(new);
+                } else {
+                    merge(object, new.clone());
+                }
             }
             (None, true, element, Some(new)) => *element = new.clone(),
             (_, _, element, _) => *element = Value::Null,

@@ -10,7 +10,7 @@ use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Literal, Op, Predicate};
 use crate::resource::Id;
-use crate::schema::{AttrRef, Attribute, Mutability, conform_member, no_member_named};
+use crate::schema::{AttrRef, Attribute, Mutability, conform_member, in_a_list, no_member_named};
 use crate::text::same_name;
 
 /// One change of a group's members.
@@ -109,7 +109,10 @@ pub(super) fn member_change(
     let is_value = at.sub.as_ref().is_none_or(|sub| sub.name == "value");
     match (verb, at.filter) {
         (Verb::Remove, None) if is_value => match value {
-            Given::Value(None | Some(Value::Null)) => Ok(Some(MemberChange::RemoveAll)),
+            Given::Value(None | Some(Value::Null)) if at.sub.is_none() => {
+                Ok(Some(MemberChange::RemoveAll))
+            }
+            Given::Value(None | Some(Value::Null)) => Err(immutable()),
             value if dialect.allows(Normalizer::RemoveListed) => {
                 let listed = refs(attr, value, dialect)?;
                 let listed = listed.iter().map(|r| r.as_str().to_owned()).collect();
@@ -142,11 +145,14 @@ pub(super) fn member_change(
             if read_only && dialect.allows(Normalizer::IgnoreReadOnly) {
                 return Ok(None);
             }
-            let detail =
-                "what a group says of a member is immutable; add and remove members instead";
-            Err(Error::new(Kind::Mutability, detail))
+            Err(immutable())
         }
     }
+}
+
+fn immutable() -> Error {
+    let detail = "what a group says of a member is immutable; add and remove members instead";
+    Error::new(Kind::Mutability, detail)
 }
 
 fn refs(attr: &AttrRef, value: Given, dialect: &mut Dialect) -> Result<Vec<MemberRef>> {
@@ -154,7 +160,7 @@ fn refs(attr: &AttrRef, value: Given, dialect: &mut Dialect) -> Result<Vec<Membe
         Given::Listed(listed) => return listed.refs(dialect),
         Given::Value(None | Some(Value::Null)) => Vec::new(),
         Given::Value(Some(Value::Array(list))) => list,
-        Given::Value(Some(one)) => vec![one],
+        Given::Value(Some(one)) => in_a_list(one, dialect)?,
     };
     list.into_iter()
         .filter_map(|element| member_ref(&attr.attribute, element, dialect).transpose())

@@ -258,6 +258,10 @@ impl Parser<'_> {
         if !self.may_write(&attr, from)? {
             return Ok(());
         }
+        if verb == Verb::Remove && attr.extension.is_none() && attr.attribute.name == "schemas" {
+            let detail = "\"schemas\" is required: it can't be removed";
+            return Err(Error::new(Kind::Mutability, detail));
+        }
         if self.kind.has_members() && attr.extension.is_none() && attr.attribute.name == "members" {
             let selection = Where { filter: target.filter.as_ref(), sub: attr.sub.clone() };
             let value = match self.lists.remove(&self.number) {

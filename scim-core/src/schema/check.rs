@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::attribute::{Attribute, Mutability, Returned, Schema};
-use super::conform::{conform, conform_member, unknown};
+use super::conform::{conform, conform_member, in_a_list, unknown};
 use super::resource_type::ResourceType;
 use crate::dialect::{Dialect, Normalizer, Preset};
 use crate::error::{Error, Kind, Result};
@@ -71,7 +71,7 @@ impl ResourceType {
             }
         }
         self.keep(intent, &mut taken)?;
-        self.require(&taken)?;
+        self.require(&taken, intent)?;
         if !matches!(intent, Intent::Patch(_)) {
             self.schemas_match(listed.as_deref(), &taken, dialect)?;
         }
@@ -146,8 +146,16 @@ impl ResourceType {
         taken.keep_secrets(intent)
     }
 
-    fn require(&self, taken: &Taken) -> Result<()> {
+    fn require(&self, taken: &Taken, intent: Intent<'_>) -> Result<()> {
         let missing = |path: String| Err(Error::invalid_value(format!("\"{path}\" is required")));
+        let gone = |path: String| match intent {
+            // RFC 7644 §3.5.2.2: the removal of what is required is an error of mutability.
+            Intent::Patch(_) => Err(Error::new(
+                Kind::Mutability,
+                format!("\"{path}\" is required: it can't be removed"),
+            )),
+            Intent::Create | Intent::Replace(_) => missing(path),
+        };
         let main = self.schema.attributes.iter().map(|a| (None, a));
         let extended = self.extensions.iter().flat_map(|e| {
             // RFC 7643 §6: an extension that isn't required may be left out, with what it requires.
@@ -162,7 +170,7 @@ impl ResourceType {
             let prefix = extension.map(|urn| format!("{urn}:")).unwrap_or_default();
             match taken.value(extension, &attribute.name) {
                 None if attribute.required => {
-                    return missing(format!("{prefix}{}", attribute.name));
+                    return gone(format!("{prefix}{}", attribute.name));
                 }
                 None => {}
                 Some(value) => {
@@ -331,7 +339,7 @@ impl Taken {
         let list = match value {
             Value::Null => return Ok(()),
             Value::Array(list) => list,
-            single => vec![single],
+            single => in_a_list(single, dialect)?,
         };
         let list = list
             .into_iter()

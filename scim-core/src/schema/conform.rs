@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::attribute::{Attribute, Mutability, Type};
-use crate::dialect::{Dialect, Normalizer};
+use crate::dialect::{Dialect, Normalizer, Preset};
 use crate::error::{Error, Kind, Result};
 use crate::json;
 use crate::text::{is_invisible, same_name, turns_text};
@@ -50,15 +50,14 @@ pub(crate) fn conform(
         let detail = format!("\"{path}\" has {} values; at most {MAX_VALUES} are kept", list.len());
         return Err(Error::new(Kind::TooMany, detail));
     }
-    let list = list
-        .into_iter()
-        .enumerate()
-        .filter_map(|(i, element)| {
-            conform_element(&format!("{path}[{i}]"), attribute, element, dialect).transpose()
-        })
-        .collect::<Result<Vec<_>>>()?;
-    one_primary(path, &list)?;
-    Ok(if list.is_empty() { None } else { Some(Value::Array(list)) })
+    let mut values: Vec<Value> = Vec::with_capacity(list.len());
+    for (i, element) in list.into_iter().enumerate() {
+        let value = conform_element(&format!("{path}[{i}]"), attribute, element, dialect)?;
+        // RFC 7643 §2.4: the same value twice is one.
+        values.extend(value.filter(|value| !values.contains(value)));
+    }
+    one_primary(path, &values)?;
+    Ok(if values.is_empty() { None } else { Some(Value::Array(values)) })
 }
 
 /// One element of a multi-valued attribute. RFC 7643 §2.5 knows null in place of the whole list only.
@@ -125,6 +124,14 @@ pub(crate) fn conform_member(
     Ok(conformed)
 }
 
+/// A single value where the list of members belongs.
+pub(crate) fn in_a_list(single: Value, dialect: &mut Dialect) -> Result<Vec<Value>> {
+    if dialect.allows(Normalizer::ScalarAsComplex) {
+        return Ok(vec![single]);
+    }
+    Err(wrong_type("members", "a list", &single))
+}
+
 pub(crate) fn no_member_named() -> Error {
     Error::invalid_value("\"members.value\" is required: the id of the member")
 }
@@ -151,11 +158,15 @@ fn conform_string(
         Type::Binary if !is_base64(&text) => {
             Err(Error::invalid_value(format!("\"{path}\" must be base64")))
         }
+        // RFC 7643 §2.3.7: "A reference … MUST be a URI"
+        Type::Reference if dialect.preset() == Preset::Strict && !is_uri(&text) => Err(
+            Error::invalid_value(format!("\"{path}\" must be a URI, like https://example.com/a")),
+        ),
         _ => {
             if attribute.is_unique() {
                 printable(path, attribute, &text)?;
             }
-            if dialect.preset() == crate::dialect::Preset::Strict {
+            if dialect.preset() == Preset::Strict {
                 canonical(path, attribute, &text)?;
             }
             Ok(Some(Value::String(text)))
@@ -185,6 +196,23 @@ fn canonical(path: &str, attribute: &Attribute, text: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::invalid_value(format!("\"{path}\" must be one of {}", known.join(", "))))
+}
+
+/// Whether it has only what RFC 3986 lets stand in a URI or in a relative reference.
+fn is_uri(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let fits = match byte {
+            b'%' => [bytes.next(), bytes.next()]
+                .iter()
+                .all(|digit| digit.is_some_and(|digit| digit.is_ascii_hexdigit())),
+            byte => byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=".contains(&byte),
+        };
+        if !fits {
+            return false;
+        }
+    }
+    !text.is_empty()
 }
 
 fn is_base64(text: &str) -> bool {

@@ -52,6 +52,17 @@ impl AttrRef {
         self.sub.as_ref().unwrap_or(&self.attribute)
     }
 
+    /// Whether it is the address of a resource as each request sees it: no store knows that.
+    #[must_use]
+    pub fn is_location(&self) -> bool {
+        let sub = self.sub.as_ref().map(|sub| sub.name.as_str());
+        self.extension.is_none()
+            && matches!(
+                (self.attribute.name.as_str(), sub),
+                ("meta", Some("location")) | ("members" | "groups", Some("$ref"))
+            )
+    }
+
     /// Whether any part of it may not be shown, and so not be asked about either (S23).
     #[must_use]
     pub fn is_secret(&self) -> bool {
@@ -101,6 +112,18 @@ impl ResourceType {
                 !common_attributes().iter().any(|common| same_name(&common.name, &a.name))
             }),
         )
+    }
+
+    /// Whether an attribute, which may have been found in another type, is one of this type.
+    #[must_use]
+    pub fn has(&self, attr: &AttrRef) -> bool {
+        let own = match attr.extension.as_deref() {
+            None => self.attribute(&attr.attribute.name),
+            Some(urn) => {
+                self.extension(urn).and_then(|schema| schema.attribute(&attr.attribute.name))
+            }
+        };
+        own.is_some_and(|own| own.name == attr.attribute.name)
     }
 
     /// Finds what a path names.

@@ -12,7 +12,7 @@ use super::{Call, Service};
 use crate::directory::Directory;
 use crate::error::{Error, Kind, Result};
 use crate::http::Response;
-use crate::projection::Part;
+use crate::projection::{Part, Projection};
 use crate::query::Position;
 use crate::resource::Id;
 use crate::schema::ResourceType;
@@ -73,7 +73,13 @@ where
             output.string(&self.0.cursors.seal(&binding, &cursor, call.now)?)?;
         }
         output.raw(",\"members\":[");
-        let mut writer = MemberWriter::new(&Part::Whole, call.links);
+        let projection = Projection::new(kind, &params.attributes, &params.excluded);
+        let part = match projection.part_named(kind, "members") {
+            // Who asks for members is shown them.
+            Part::Nothing => Projection::default().part_named(kind, "members"),
+            part => part,
+        };
+        let mut writer = MemberWriter::new(&part, call.links);
         let mut bytes = Vec::new();
         members.iter().try_for_each(|member| writer.write(&mut bytes, member.into()))?;
         // Each is written behind a comma.

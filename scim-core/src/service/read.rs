@@ -12,7 +12,7 @@ use crate::caller::Caller;
 use crate::dialect::{Dialect, Normalizer};
 use crate::directory::Directory;
 use crate::error::{Error, Kind, Result};
-use crate::filter::{Filter, Options, Predicate};
+use crate::filter::{Filter, Options, Selection};
 use crate::http::{Request, Response};
 use crate::path::AttrPath;
 use crate::projection::Projection;
@@ -233,8 +233,7 @@ pub(super) fn may_read(caller: &Caller) -> Result<()> {
     Err(Error::new(Kind::Forbidden, "This token may not read; its scopes lack \"read\""))
 }
 
-/// One plan per resource type. Where several types are searched, those that don't know an attribute of
-/// the filter have no match; the filter must fit one of them.
+/// One plan for each resource type that may have a match.
 fn plans(
     kinds: &[Arc<ResourceType>],
     params: &Params,
@@ -264,28 +263,25 @@ fn plans(
         (_, window) => window.clone(),
     };
     let mut plans = Vec::new();
-    let mut misfit = None;
     for kind in kinds {
-        let predicate = match filter.as_ref().map(|f| Predicate::resolve(f, kind, dialect)) {
-            None => None,
-            Some(Ok(predicate)) => Some(predicate),
-            Some(Err(error)) => {
-                misfit.get_or_insert(error);
-                continue;
-            }
+        let selection = filter.as_ref().map(|f| Selection::resolve(f, kind, kinds, dialect));
+        let predicate = match selection.transpose()? {
+            Some(Selection::None) => continue,
+            Some(Selection::Those(predicate)) => Some(predicate),
+            Some(Selection::All) | None => None,
         };
         let sort = match &params.sort_by {
             None => None,
-            Some(text) => Some(Sort { attr: sort_by(kind, text)?, descending: params.descending }),
+            Some(text) => {
+                let attr = sort_by_of_any(kind, kinds, text)?;
+                Some(Sort { attr, descending: params.descending })
+            }
         };
         let projection = Projection::new(kind, &params.attributes, &params.excluded);
         let query = Query { predicate, sort, window: window.clone() };
         plans.push(Plan { kind: Arc::clone(kind), query, projection });
     }
-    match misfit {
-        Some(error) if plans.is_empty() => Err(error),
-        _ => Ok(plans),
-    }
+    Ok(plans)
 }
 
 /// A search of one type for what has no members.
@@ -293,6 +289,12 @@ fn foresight(plans: &[Plan]) -> Option<Foresight<'_>> {
     let [Plan { kind, query, projection }] = plans else { return None };
     let groups = kind.has_groups() && projection.part_named(kind, "groups").is_shown();
     (!kind.has_members()).then_some(Foresight::Search { kind, query, groups })
+}
+
+/// As [`sort_by`]; where several types are searched, what only another of them has is of no resource of this one.
+fn sort_by_of_any(kind: &ResourceType, kinds: &[Arc<ResourceType>], text: &str) -> Result<AttrRef> {
+    sort_by(kind, text)
+        .or_else(|error| kinds.iter().find_map(|other| sort_by(other, text).ok()).ok_or(error))
 }
 
 fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {
@@ -308,7 +310,7 @@ fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {
         }
     }
     let derived = matches!(attr.attribute.name.as_str(), "members" | "groups");
-    if attr.is_secret() || (derived && attr.extension.is_none()) {
+    if attr.is_secret() || (derived && attr.extension.is_none()) || attr.is_location() {
         return Err(wrong(format!("\"{text}\" can't be sorted by")));
     }
     Ok(attr)
@@ -317,7 +319,9 @@ fn sort_by(kind: &ResourceType, text: &str) -> Result<AttrRef> {
 /// Searches each type and merges: ids are unique across types, so one order serves all.
 fn mixed_page<T: Transaction>(tx: &mut T, plans: &[Plan]) -> Result<(Page, Query)> {
     let [first, rest @ ..] = plans else {
-        return Err(Error::internal("a search of no resource type"));
+        let window = Window::Offset { offset: 0, count: 0 };
+        let nothing = Page { total: 0, resources: Vec::new(), more: false };
+        return Ok((nothing, Query { predicate: None, sort: None, window }));
     };
     if rest.is_empty() {
         return Ok((tx.search(&first.kind, &first.query)?, first.query.clone()));

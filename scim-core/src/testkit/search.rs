@@ -286,6 +286,41 @@ fn walk<S: Store>(
     assert_eq!(seen, order, "back by {count}, {sort:?}");
 }
 
+/// A search of several types goes on from resources of another type: from one without the key that all here have,
+/// and, sorted by an attribute of that type, from one with a key that none here has.
+pub fn search_goes_on_from_other_types<S: Store>(store: &S) {
+    let named = |name: &str, shown: &str| group(name, json!({"displayName": shown}));
+    let groups = [named("g1", "b"), named("g2", "c"), named("g3", "a")];
+    insert(store, &one(), &groups.each_ref());
+    let (users, kind) = (user_type(), group_type());
+    let without = Position { key: None, id: id("g2") };
+    let with = Position { key: Some(SortKey::Text("b".into())), id: id("g2") };
+    let by_name = |descending| sort(&kind, "displayName", descending);
+    let of_users = |descending| sort(&users, "userName", descending);
+    let (all, after, before) = (["g1", "g2", "g3"], ["g3"], ["g1"]);
+    let cases: [(Sort, &Position, &[&str], &[&str]); 8] = [
+        (by_name(false), &without, &[], &["g3", "g1", "g2"]),
+        (by_name(true), &without, &["g2", "g1", "g3"], &[]),
+        (by_name(false), &with, &["g2"], &["g3", "g1"]),
+        (by_name(true), &with, &["g1", "g3"], &["g2"]),
+        (of_users(false), &without, &after, &before),
+        (of_users(true), &without, &before, &after),
+        (of_users(false), &with, &all, &[]),
+        (of_users(true), &with, &[], &["g3", "g2", "g1"]),
+    ];
+    for (sort, position, after, before) in cases {
+        let found = |window| {
+            let query = Query { predicate: None, sort: Some(sort.clone()), window };
+            let page = search(store, &one(), &kind, &query);
+            ids(&page).into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let window = Window::After { position: position.clone(), count: 9 };
+        assert_eq!(found(window), after, "after {position:?}, {sort:?}");
+        let window = Window::Before { position: position.clone(), count: 9 };
+        assert_eq!(found(window), before, "before {position:?}, {sort:?}");
+    }
+}
+
 /// RFC 7644 §3.4.2.3: without a value last when ascending, first when descending; equal keys by id.
 pub fn search_puts_missing_keys_last<S: Store>(store: &S) {
     let extra =

@@ -31,6 +31,8 @@ struct Order {
     /// Joins what the order needs.
     from: Statement,
     key: Option<OrderKey>,
+    /// By an attribute that no resource of the type has, so by id alone.
+    absent: bool,
     id: &'static str,
     descending: bool,
 }
@@ -164,10 +166,14 @@ impl DieselTransaction<'_> {
                 .sql(" AND r.kind = ")
                 .text(&kind.name),
             key,
+            absent: false,
             id: "r.id",
             descending,
         };
         let Some(Sort { attr, descending }) = sort else { return Some(plain(None, false)) };
+        if !kind.has(attr) {
+            return Some(Order { absent: true, ..plain(None, *descending) });
+        }
         let sub = attr.sub.as_ref().map(|sub| sub.name.as_str());
         match (attr.extension.as_deref(), attr.attribute.name.as_str(), sub) {
             (None, "id", None) => Some(plain(Some(OrderKey::Id), *descending)),
@@ -189,7 +195,7 @@ impl DieselTransaction<'_> {
                     .text(&attr.to_string())
                     .sql(" AND r.org = k.org AND r.kind = k.kind AND r.id = k.id");
                 let (key, id) = (Some(OrderKey::Unique), "k.id");
-                Some(Order { from, key, id, descending: *descending })
+                Some(Order { from, key, absent: false, id, descending: *descending })
             }
             _ => None,
         }
@@ -374,11 +380,20 @@ impl Order {
     fn beyond(&self, sql: Statement, position: &Position, backward: bool) -> Result<Statement> {
         let up = self.descending == backward;
         let relation = if up { " > " } else { " < " };
-        let Some(key) = self.key else {
-            let sql = sql.sql(" AND ").sql(self.id).sql(relation);
-            return Ok(sql.text(position.id.as_str()));
+        let sql = sql.sql(" AND ");
+        let key = match (self.key, &position.key) {
+            (None, None) => {
+                return Ok(sql.sql(self.id).sql(relation).text(position.id.as_str()));
+            }
+            // What lacks the key comes behind all that has it (`Sort`).
+            (None, Some(_)) if self.absent => {
+                return Ok(sql.sql(if up { "1 = 1" } else { "1 = 0" }));
+            }
+            (Some(_), None) => return Ok(sql.sql(if up { "1 = 0" } else { "1 = 1" })),
+            (Some(key), Some(_)) => key,
+            (None, Some(_)) => return Err(Error::internal("a position of another order")),
         };
-        let sql = sql.sql(" AND (").sql(key.column()).sql(", ").sql(self.id).sql(")").sql(relation);
+        let sql = sql.sql("(").sql(key.column()).sql(", ").sql(self.id).sql(")").sql(relation);
         let sql = match (&position.key, key) {
             (Some(SortKey::Instant(t)), OrderKey::Created | OrderKey::Modified) => {
                 sql.sql("(").integer(t.as_millisecond())

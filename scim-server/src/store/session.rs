@@ -11,9 +11,10 @@ use scim_core::store::Tenant;
 use super::connection::Conn;
 use super::index::IndexPlan;
 use super::statement::{name, statement};
+use super::tokens::Token;
 use super::transaction::DieselTransaction;
 
-/// Organizations that a connection remembers at the most, and domains.
+/// Organizations that a connection remembers at the most, and domains, and tokens.
 const MOST: usize = 16 * 1024;
 
 /// A connection, and what was learnt on it.
@@ -31,6 +32,8 @@ pub(super) struct Remembered {
     organizations: HashMap<Tenant, Organization>,
     /// The claims on a domain.
     claims: HashMap<String, Vec<ClaimedDomain>>,
+    /// Tokens by their digest.
+    tokens: HashMap<String, Token>,
     pub(super) plan: Option<Arc<IndexPlan>>,
 }
 
@@ -57,7 +60,17 @@ impl Remembered {
     pub(super) fn forget(&mut self) {
         self.organizations.clear();
         self.claims.clear();
+        self.tokens.clear();
         self.plan = None;
+    }
+
+    pub(super) fn token(&self, digest: &str) -> Option<&Token> {
+        self.tokens.get(digest)
+    }
+
+    pub(super) fn remember_token(&mut self, digest: &str, token: &Token) {
+        make_room(&mut self.tokens);
+        self.tokens.insert(digest.to_owned(), token.clone());
     }
 }
 

@@ -306,7 +306,16 @@ impl DieselStore {
         if !self.reads_briefly() {
             return Ok(None);
         }
-        self.0.brief.read(|reader| token_of_digest(&mut reader.conn, digest).map(Some))
+        self.0.brief.read(|reader| {
+            if let Some(token) = reader.remembered.token(digest) {
+                return Ok(Some(Some(token.clone())));
+            }
+            let token = token_of_digest(&mut reader.conn, digest)?;
+            if let Some(token) = &token {
+                reader.remembered.remember_token(digest, token);
+            }
+            Ok(Some(token))
+        })
     }
 
     /// Notes when tokens were last used, and tells of first uses.
