@@ -258,8 +258,11 @@ impl Parser<'_> {
         if !self.may_write(&attr, from)? {
             return Ok(());
         }
-        if verb == Verb::Remove && attr.extension.is_none() && attr.attribute.name == "schemas" {
-            let detail = "\"schemas\" is required: it can't be removed";
+        let whole = target.filter.is_none() && attr.sub.is_none();
+        let required = attr.attribute.required || attr.attribute.name == "schemas";
+        if verb == Verb::Remove && from == From::Path && whole && required {
+            // RFC 7644 §3.5.2.2: its removal is an error of mutability.
+            let detail = format!("\"{attr}\" is required: it can't be removed");
             return Err(Error::new(Kind::Mutability, detail));
         }
         if self.kind.has_members() && attr.extension.is_none() && attr.attribute.name == "members" {

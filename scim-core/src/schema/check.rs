@@ -71,7 +71,7 @@ impl ResourceType {
             }
         }
         self.keep(intent, &mut taken)?;
-        self.require(&taken, intent)?;
+        self.require(&taken)?;
         if !matches!(intent, Intent::Patch(_)) {
             self.schemas_match(listed.as_deref(), &taken, dialect)?;
         }
@@ -146,16 +146,8 @@ impl ResourceType {
         taken.keep_secrets(intent)
     }
 
-    fn require(&self, taken: &Taken, intent: Intent<'_>) -> Result<()> {
+    fn require(&self, taken: &Taken) -> Result<()> {
         let missing = |path: String| Err(Error::invalid_value(format!("\"{path}\" is required")));
-        let gone = |path: String| match intent {
-            // RFC 7644 §3.5.2.2: the removal of what is required is an error of mutability.
-            Intent::Patch(_) => Err(Error::new(
-                Kind::Mutability,
-                format!("\"{path}\" is required: it can't be removed"),
-            )),
-            Intent::Create | Intent::Replace(_) => missing(path),
-        };
         let main = self.schema.attributes.iter().map(|a| (None, a));
         let extended = self.extensions.iter().flat_map(|e| {
             // RFC 7643 §6: an extension that isn't required may be left out, with what it requires.
@@ -170,7 +162,7 @@ impl ResourceType {
             let prefix = extension.map(|urn| format!("{urn}:")).unwrap_or_default();
             match taken.value(extension, &attribute.name) {
                 None if attribute.required => {
-                    return gone(format!("{prefix}{}", attribute.name));
+                    return missing(format!("{prefix}{}", attribute.name));
                 }
                 None => {}
                 Some(value) => {
