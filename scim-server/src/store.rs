@@ -20,6 +20,7 @@ mod link;
 mod locks;
 mod migrate;
 mod narrow;
+mod order;
 mod organizations;
 mod plans;
 #[cfg(feature = "postgres")]

@@ -8,7 +8,7 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 use serde_json::Value;
 
-use super::search::integer;
+use super::statement::integer;
 use super::statement::statement;
 use super::transaction::id_of;
 use super::{DieselTransaction, EventFilter};

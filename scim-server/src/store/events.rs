@@ -9,7 +9,7 @@ use scim_core::{Error, Result};
 
 use super::DieselTransaction;
 use super::error::of;
-use super::search::integer;
+use super::statement::integer;
 use super::tables::events;
 
 /// Events about many people that are looked at for one of them.

@@ -6,7 +6,7 @@ use scim_core::store::Tenant;
 use scim_core::{Error, Result};
 
 use super::DieselTransaction;
-use super::search::integer;
+use super::statement::integer;
 use super::statement::statement;
 
 /// A group, and how many members it lists.

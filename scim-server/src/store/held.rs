@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use super::later::{GROUPS, MEMBERSHIPS};
 use super::narrow::Condition;
-use super::search::integer;
+use super::statement::integer;
 use super::statement::statement;
 use super::transaction::DieselTransaction;
 

@@ -158,7 +158,7 @@ impl DieselTransaction<'_> {
             sql = sql.sql(with).then(&later.sql);
             if let Some(rows) = later.rows {
                 sql = sql.sql(" RETURNING 1");
-                holds = holds.sql(" AND ").sql(count).integer(super::search::integer(rows));
+                holds = holds.sql(" AND ").sql(count).integer(super::statement::integer(rows));
             }
             sql = sql.sql(")");
         }

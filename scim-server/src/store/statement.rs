@@ -60,6 +60,11 @@ enum Part {
 const PARTS: usize = 24;
 const TEXTS: usize = 256;
 
+/// A number of rows, as statements take it.
+pub(super) fn integer(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
 /// Begins a statement.
 pub(super) fn statement(sql: &'static str) -> Statement {
     let (parts, texts) = (Vec::with_capacity(PARTS), String::with_capacity(TEXTS));

@@ -2,14 +2,13 @@
 
 mod keys;
 mod members;
+mod memberships;
 mod rows;
 mod told;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use diesel::connection::SimpleConnection as _;
-use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::event::Event;
 use scim_core::org::Organization;
@@ -24,17 +23,16 @@ use super::error::of;
 use super::foresee::Seen;
 #[cfg(feature = "postgres")]
 use super::growth::Made;
-use super::later::{Later, MEMBERS, MEMBERS_OF_IT, MEMBERS_THAT_IT_IS, MEMBERSHIPS, table_of};
+use super::later::{Later, MEMBERS, MEMBERS_OF_IT, MEMBERS_THAT_IT_IS};
 use super::link::Link;
 use super::locks::Hold;
 use super::plans::Planned;
-use super::search::{COLUMNS, Columns, integer};
 use super::session::{Remembered, Session};
 use super::statement::{name, statement};
 use super::writer::{Attempt, changes, is_as_before};
 
 use rows::version_of;
-pub(super) use rows::{Row, id_of};
+pub(super) use rows::{COLUMNS, Columns, Row, id_of};
 use told::Told;
 
 /// Rows that are read in a moment.
@@ -158,27 +156,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn find(&mut self, kind: &Arc<ResourceType>, id: &Id) -> Result<Option<Resource>> {
-        if let Some(found) = self.seen.take_resource(kind, id) {
-            if let Some(resource) = &found
-                && !kind.has_members()
-            {
-                self.hold_on_to(id, resource.version());
-            }
-            return Ok(found);
-        }
-        let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM resources r");
-        let sql = self.this(sql, kind, id);
-        // The members of a group are rows of their own, and it is locked once they are written.
-        let sql = if kind.has_members() { sql } else { self.for_change(sql) };
-        let rows: Vec<Row> =
-            sql.rows_of::<name::Find, Columns, _>(self.conn_to_read(&[table_of(kind)])?)?;
-        let found = rows.into_iter().next().map(|row| row.resource(kind)).transpose()?;
-        if let Some(resource) = &found
-            && (!kind.has_members() || self.is_alone())
-        {
-            self.hold_on_to(id, resource.version());
-        }
-        Ok(found)
+        self.find_row(kind, id)
     }
 
     fn foresee(&mut self, foresight: &Foresight<'_>) -> Result<()> {
@@ -186,33 +164,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn identify(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
-        if let Some(found) = self.seen.identities(ids) {
-            self.groups_want_alone(found.iter().map(|identity| identity.kind.as_str()))?;
-            return Ok(found);
-        }
-        self.may_lock_each(ids)?;
-        let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(LIST) {
-            let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
-            let sql = statement("SELECT id, kind, label FROM resources WHERE org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND kind ")
-                .among(kinds)
-                .sql(" AND id ")
-                .among(ids.iter().map(Id::as_str));
-            let sql = self.in_order_for_change(sql);
-            let rows: Vec<(String, String, Option<String>)> = match ids {
-                [_] => {
-                    sql.rows_of::<name::Identity, (Text, Text, Nullable<Text>), _>(self.conn()?)?
-                }
-                _ => sql.rows::<(Text, Text, Nullable<Text>), _>(self.conn()?)?,
-            };
-            self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
-            for (id, kind, label) in rows {
-                found.push(Identity { id: id_of(&id)?, kind, label });
-            }
-        }
-        Ok(found)
+        self.identify_rows(ids)
     }
 
     fn search(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
@@ -251,27 +203,7 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn touch(&mut self, kind: &Arc<ResourceType>, id: &Id, now: Timestamp) -> Result<Version> {
-        // Others wait for this row until the commit: what is left to write is written before.
-        self.leave_events()?;
-        if self.leaves(table_of(kind), id.as_str()) {
-            self.write_what_is_left()?;
-        }
-        let sql = statement("UPDATE resources SET version = version + 1, modified = ")
-            .per_backend("MAX", "GREATEST")
-            .sql("(modified, ")
-            .integer(now.as_millisecond())
-            .sql(")");
-        let sql = self.this(sql, kind, id).sql(" RETURNING version");
-        let versions = if self.link.is_far() {
-            self.write_all_and(|all| all.then(&sql))?
-        } else {
-            sql.rows_of::<name::Touch, BigInt, _>(self.conn()?)?
-        };
-        let version = versions
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::not_found(format!("There is no {} with that id", kind.name)))?;
-        Ok(Version(u64::try_from(version).map_err(Error::internal)?))
+        self.touch_row(kind, id, now)
     }
 
     fn delete(&mut self, old: &Resource) -> Result<()> {
@@ -304,70 +236,15 @@ impl Transaction for DieselTransaction<'_> {
     }
 
     fn add_members(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
-        #[cfg(feature = "postgres")]
-        {
-            let more = u64::try_from(members.len()).unwrap_or_default();
-            self.made.members = self.made.members.saturating_add(more);
-        }
-        let there = self.seen.members_there(group, members.iter().map(|member| &member.id));
-        self.seen.forget_members();
-        if let Some(there) = there {
-            let new: Vec<&Member> = members.iter().filter(|m| !there.contains(&m.id)).collect();
-            for member in &new {
-                let sql = self.adding(group, member);
-                self.write_rows_later(MEMBERS, member.id.as_str(), 1, sql)?;
-            }
-            return Ok(new.into_iter().map(|member| member.id.clone()).collect());
-        }
-        if self.link.is_far() && members.len() > 1 {
-            return self.add_all(group, members);
-        }
-        let mut new = Vec::new();
-        for member in members {
-            if self.adding(group, member).execute(self.conn()?)? > 0 {
-                new.push(member.id.clone());
-            }
-        }
-        Ok(new)
+        self.join(group, members)
     }
 
     fn remove_members(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
-        let there = self.seen.members_there(group, members.iter());
-        let kinds = self.seen.kinds_of_members();
-        self.seen.forget_members();
-        if let Some(there) = there {
-            self.groups_want_alone(kinds.iter().map(String::as_str))?;
-            for member in &there {
-                let sql = self.removing(group, member);
-                self.write_rows_later(MEMBERS, member.as_str(), 1, sql)?;
-            }
-            return Ok(there);
-        }
-        self.lock_members(members)?;
-        if self.link.is_far() && members.len() > 1 {
-            return self.remove_all(group, members);
-        }
-        let mut gone = Vec::new();
-        for member in members {
-            if self.removing(group, member).execute(self.conn()?)? > 0 {
-                gone.push(member.clone());
-            }
-        }
-        Ok(gone)
+        self.leave_group(group, members)
     }
 
     fn members(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Member>> {
-        let most = if self.brief { limit.min(FEW) } else { limit };
-        let rows: Vec<(String, String, Option<String>)> = self
-            .of_members(statement("SELECT member_id, kind, display"), group, after)
-            .limit(integer(most))
-            .rows::<(Text, Text, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
-        if most < limit && rows.len() == most {
-            self.no_time_for_more()?;
-        }
-        let member =
-            |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
-        rows.into_iter().map(member).collect()
+        self.members_after(group, after, limit)
     }
 
     fn each_member(
@@ -377,79 +254,11 @@ impl Transaction for DieselTransaction<'_> {
         limit: usize,
         f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
     ) -> Result<()> {
-        if self.brief && limit > FEW {
-            let beyond = statement("SELECT CAST(1 AS BIGINT)");
-            let beyond = self.of_members(beyond, group, after).limit(1).sql(" OFFSET (0 + ");
-            let beyond = beyond.integer(integer(FEW)).sql(")");
-            if beyond.count(self.conn_to_read(&MEMBERSHIPS)?)? > 0 {
-                return self.no_time_for_more();
-            }
-        }
-        // In one text: what a column costs on its way here is more than what it takes to put them together. Ids
-        // and names of types have no spaces in them.
-        let members =
-            statement("SELECT kind || ' ' || member_id || ' ' || COALESCE('+' || display, '')");
-        let sql = self.of_members(members, group, after).limit(integer(limit));
-        sql.each(self.conn_to_read(&MEMBERSHIPS)?, &mut |text| {
-            let mut parts = text.splitn(3, ' ');
-            let mut next = || parts.next().unwrap_or_default();
-            let (kind, id, display) = (next(), next(), next().strip_prefix('+'));
-            f(MemberView { id, kind, display })
-        })
+        self.each_member_after(group, after, limit, f)
     }
 
     fn groups_of(&mut self, members: &[Id]) -> Result<Vec<Membership>> {
-        if let Some(found) = self.seen.groups_of(&self.tenant, members) {
-            return Ok(found);
-        }
-        let mut found = Vec::new();
-        let group_kind = self.group_kind();
-        let unique: BTreeSet<&Id> = members.iter().collect();
-        let unique: Vec<&Id> = unique.into_iter().collect();
-        for ids in unique.chunks(LIST) {
-            // Most are in no group, and most groups in none: that is found out for less.
-            match ids {
-                [id] if !self.link.is_far() => {
-                    if let Some(direct) = self.groups_without_others(&group_kind, id)? {
-                        found.extend(direct);
-                        continue;
-                    }
-                }
-                _ if !self.are_members(ids)? => continue,
-                _ => {}
-            }
-            let rows: Vec<(String, String, i64, Option<String>)> = statement(
-                "WITH RECURSIVE up (member_id, group_id, direct) AS (\
-                 SELECT m.member_id, m.group_id, CAST(1 AS BIGINT) FROM members m WHERE m.org = ",
-            )
-            .text(self.tenant.as_str())
-            .sql(" AND m.member_id ")
-            .among(ids.iter().map(|id| id.as_str()))
-            .sql(" UNION SELECT up.member_id, m.group_id, CAST(0 AS BIGINT) FROM up CROSS JOIN members m WHERE m.org = ")
-            .text(self.tenant.as_str())
-            .sql(
-                " AND m.member_id = up.group_id) \
-                 SELECT up.member_id, up.group_id, MAX(up.direct), r.label FROM up \
-                 LEFT JOIN resources r ON r.org = ",
-            )
-            .text(self.tenant.as_str())
-            .sql(" AND r.kind = ")
-            .text(&group_kind)
-            .sql(
-                " AND r.id = up.group_id GROUP BY up.member_id, up.group_id, r.label \
-                 ORDER BY up.member_id, up.group_id",
-            )
-            .rows::<(Text, Text, BigInt, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
-            for (member, group, direct, display) in rows {
-                let (member, group) = (id_of(&member)?, id_of(&group)?);
-                found.push(Membership { member, group, display, direct: direct == 1 });
-            }
-        }
-        if let ([id], false) = (members, self.link.is_far()) {
-            // The rules ask for them, and then the answer.
-            self.seen.groups = vec![(self.tenant.clone(), id.clone(), found.clone())];
-        }
-        Ok(found)
+        self.groups_that_hold(members)
     }
 
     fn append(&mut self, event: &Event) -> Result<()> {

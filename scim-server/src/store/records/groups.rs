@@ -9,7 +9,7 @@ use super::from;
 use super::organizations::OrganizationRow;
 use crate::store::error::of;
 use crate::store::later::MEMBERSHIPS;
-use crate::store::search::integer;
+use crate::store::statement::integer;
 use crate::store::tables::{group_names, members, organizations};
 use crate::store::transaction::{DieselTransaction, LIST, id_of};
 

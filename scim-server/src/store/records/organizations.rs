@@ -9,7 +9,7 @@ use scim_core::{Error, Result};
 use super::{all, from, one, time, word};
 use crate::store::error::of;
 use crate::store::plans::stored_plan;
-use crate::store::search::integer;
+use crate::store::statement::integer;
 use crate::store::statement::{name, statement};
 use crate::store::tables::{
     bindings, domains, grants, group_names, link_codes, link_requests, members, organizations,

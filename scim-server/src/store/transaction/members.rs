@@ -1,16 +1,121 @@
 //! The members of a group as rows.
 
-use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use scim_core::Result;
 use scim_core::resource::Id;
-use scim_core::store::{Member, Membership};
+use scim_core::store::{Member, MemberView};
 
 use super::rows::id_of;
-use super::{DieselTransaction, LIST};
-use crate::store::later::MEMBERSHIPS;
+use super::{DieselTransaction, FEW};
+use crate::store::later::{MEMBERS, MEMBERSHIPS};
+use crate::store::statement::integer;
 use crate::store::statement::{Statement, name, statement};
 
 impl DieselTransaction<'_> {
+    /// Adds members to a group; tells who wasn't one.
+    pub(super) fn join(&mut self, group: &Id, members: &[Member]) -> Result<Vec<Id>> {
+        #[cfg(feature = "postgres")]
+        {
+            let more = u64::try_from(members.len()).unwrap_or_default();
+            self.made.members = self.made.members.saturating_add(more);
+        }
+        let there = self.seen.members_there(group, members.iter().map(|member| &member.id));
+        self.seen.forget_members();
+        if let Some(there) = there {
+            let new: Vec<&Member> = members.iter().filter(|m| !there.contains(&m.id)).collect();
+            for member in &new {
+                let sql = self.adding(group, member);
+                self.write_rows_later(MEMBERS, member.id.as_str(), 1, sql)?;
+            }
+            return Ok(new.into_iter().map(|member| member.id.clone()).collect());
+        }
+        if self.link.is_far() && members.len() > 1 {
+            return self.add_all(group, members);
+        }
+        let mut new = Vec::new();
+        for member in members {
+            if self.adding(group, member).execute(self.conn()?)? > 0 {
+                new.push(member.id.clone());
+            }
+        }
+        Ok(new)
+    }
+
+    /// Removes members from a group; tells who was one.
+    pub(super) fn leave_group(&mut self, group: &Id, members: &[Id]) -> Result<Vec<Id>> {
+        let there = self.seen.members_there(group, members.iter());
+        let kinds = self.seen.kinds_of_members();
+        self.seen.forget_members();
+        if let Some(there) = there {
+            self.groups_want_alone(kinds.iter().map(String::as_str))?;
+            for member in &there {
+                let sql = self.removing(group, member);
+                self.write_rows_later(MEMBERS, member.as_str(), 1, sql)?;
+            }
+            return Ok(there);
+        }
+        self.lock_members(members)?;
+        if self.link.is_far() && members.len() > 1 {
+            return self.remove_all(group, members);
+        }
+        let mut gone = Vec::new();
+        for member in members {
+            if self.removing(group, member).execute(self.conn()?)? > 0 {
+                gone.push(member.clone());
+            }
+        }
+        Ok(gone)
+    }
+
+    /// Members of a group in the order of their ids.
+    pub(super) fn members_after(
+        &mut self,
+        group: &Id,
+        after: Option<&Id>,
+        limit: usize,
+    ) -> Result<Vec<Member>> {
+        let most = if self.brief { limit.min(FEW) } else { limit };
+        let rows: Vec<(String, String, Option<String>)> = self
+            .of_members(statement("SELECT member_id, kind, display"), group, after)
+            .limit(integer(most))
+            .rows::<(Text, Text, Nullable<Text>), _>(self.conn_to_read(&MEMBERSHIPS)?)?;
+        if most < limit && rows.len() == most {
+            self.no_time_for_more()?;
+        }
+        let member =
+            |(id, kind, display): (String, _, _)| Ok(Member { id: id_of(&id)?, kind, display });
+        rows.into_iter().map(member).collect()
+    }
+
+    /// As [`Self::members_after`], each handed to `f` where it lies.
+    pub(super) fn each_member_after(
+        &mut self,
+        group: &Id,
+        after: Option<&Id>,
+        limit: usize,
+        f: &mut dyn FnMut(MemberView<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if self.brief && limit > FEW {
+            let beyond = statement("SELECT CAST(1 AS BIGINT)");
+            let beyond = self.of_members(beyond, group, after).limit(1).sql(" OFFSET (0 + ");
+            let beyond = beyond.integer(integer(FEW)).sql(")");
+            if beyond.count(self.conn_to_read(&MEMBERSHIPS)?)? > 0 {
+                return self.no_time_for_more();
+            }
+        }
+        // In one text: what a column costs on its way here is more than what it takes to put them together. Ids
+        // and names of types have no spaces in them.
+        let members =
+            statement("SELECT kind || ' ' || member_id || ' ' || COALESCE('+' || display, '')");
+        let sql = self.of_members(members, group, after).limit(integer(limit));
+        sql.each(self.conn_to_read(&MEMBERSHIPS)?, &mut |text| {
+            let mut parts = text.splitn(3, ' ');
+            let mut next = || parts.next().unwrap_or_default();
+            let (kind, id, display) = (next(), next(), next().strip_prefix('+'));
+            f(MemberView { id, kind, display })
+        })
+    }
+
     pub(super) fn adding(&self, group: &Id, member: &Member) -> Statement {
         statement("INSERT INTO members (org, group_id, member_id, kind, display) VALUES (")
             .text(self.tenant.as_str())
@@ -63,54 +168,6 @@ impl DieselTransaction<'_> {
         gone.iter().map(|id| id_of(id)).collect()
     }
 
-    /// Whether a group lists any of them.
-    pub(super) fn are_members(&mut self, ids: &[&Id]) -> Result<bool> {
-        let any_of = statement("SELECT CAST(1 AS BIGINT) FROM members m WHERE m.org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND m.member_id ")
-            .among(ids.iter().map(|id| id.as_str()))
-            .sql(" LIMIT 1");
-        let conn = self.conn_to_read(&MEMBERSHIPS)?;
-        let any: Vec<i64> = match ids {
-            [_] => any_of.rows_of::<name::IsMember, BigInt, _>(conn)?,
-            _ => any_of.rows::<BigInt, _>(conn)?,
-        };
-        Ok(!any.is_empty())
-    }
-
-    /// The groups that list somebody, if no other group lists those.
-    pub(super) fn groups_without_others(
-        &mut self,
-        group_kind: &str,
-        id: &Id,
-    ) -> Result<Option<Vec<Membership>>> {
-        let sql = statement(
-            "SELECT m.group_id, r.label FROM members m LEFT JOIN resources r ON r.org = m.org AND r.kind = ",
-        )
-        .text(group_kind)
-        .sql(" AND r.id = m.group_id WHERE m.org = ")
-        .text(self.tenant.as_str())
-        .sql(" AND m.member_id = ")
-        .text(id.as_str())
-        .sql(" ORDER BY m.group_id");
-        let rows: Vec<(String, Option<String>)> = sql
-            .rows_of::<name::GroupsOf, (Text, Nullable<Text>), _>(
-                self.conn_to_read(&MEMBERSHIPS)?,
-            )?;
-        let mut groups = Vec::with_capacity(rows.len());
-        for (group, display) in rows {
-            let (member, group) = (id.clone(), id_of(&group)?);
-            groups.push(Membership { member, group, display, direct: true });
-        }
-        for some in groups.chunks(LIST) {
-            let ids: Vec<&Id> = some.iter().map(|membership| &membership.group).collect();
-            if self.are_members(&ids)? {
-                return Ok(None);
-            }
-        }
-        Ok(Some(groups))
-    }
-
     pub(super) fn removing(&self, group: &Id, member: &Id) -> Statement {
         statement("DELETE FROM members WHERE org = ")
             .text(self.tenant.as_str())
@@ -130,38 +187,5 @@ impl DieselTransaction<'_> {
             .sql(" AND member_id > ")
             .text(after.map(Id::as_str).unwrap_or_default())
             .sql(" ORDER BY member_id")
-    }
-
-    /// The groups that a group lists as members.
-    pub(in crate::store) fn member_groups(&mut self, group: &Id) -> Result<Vec<Id>> {
-        // 'Group' is spelled out for the sake of the index that has only those.
-        let rows: Vec<String> = statement("SELECT member_id FROM members WHERE org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND group_id = ")
-            .text(group.as_str())
-            .sql(" AND kind = 'Group' ORDER BY member_id")
-            .rows::<Text, _>(self.conn_to_read(&MEMBERSHIPS)?)?;
-        rows.iter().map(|id| id_of(id)).collect()
-    }
-
-    /// Removes all that the organization's directory holds, and its tokens.
-    pub(in crate::store) fn clear_directory(&mut self) -> Result<()> {
-        const CLEAR: [&str; 5] = [
-            "DELETE FROM resources WHERE org = ",
-            "DELETE FROM resource_counts WHERE org = ",
-            "DELETE FROM unique_keys WHERE org = ",
-            "DELETE FROM attribute_keys WHERE org = ",
-            "DELETE FROM tokens WHERE org = ",
-        ];
-        for sql in CLEAR {
-            statement(sql).text(self.tenant.as_str()).execute(self.conn()?)?;
-        }
-        Ok(())
-    }
-
-    /// The name of the type whose members are rows.
-    pub(in crate::store) fn group_kind(&self) -> String {
-        let kind = self.store.registry.types().iter().find(|kind| kind.has_members());
-        kind.map(|kind| kind.name.clone()).unwrap_or_default()
     }
 }

@@ -3,18 +3,25 @@
 use std::sync::Arc;
 
 use diesel::deserialize::Queryable;
+use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 use scim_core::resource::{Id, Resource, Stored, Version};
 use scim_core::schema::ResourceType;
+use scim_core::store::Identity;
 use scim_core::{Error, Kind, Result};
 use serde_json::Map;
 
-use super::DieselTransaction;
+use super::{DieselTransaction, LIST};
 use crate::store::later::{COUNTS, MEMBERS_BY_NAME, table_of};
 use crate::store::locks::Hold;
 use crate::store::statement::{Statement, name, statement};
 
-/// A resource as its row has it: id, version, created, modified, body, secrets.
+/// The columns of a resource, in the order of [`Row`].
+pub(in crate::store) const COLUMNS: &str =
+    "r.id, r.version, r.created, r.modified, r.body, r.secrets";
+pub(in crate::store) type Columns = (Text, BigInt, BigInt, BigInt, Text, Nullable<Text>);
+
+/// A resource as its row has it.
 #[derive(Queryable)]
 pub(in crate::store) struct Row(pub(in crate::store) String, i64, i64, i64, String, Option<String>);
 
@@ -57,6 +64,96 @@ pub(super) fn secrets_of(resource: &Resource) -> Result<Option<String>> {
 }
 
 impl DieselTransaction<'_> {
+    /// The resource of that type and id.
+    pub(super) fn find_row(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        id: &Id,
+    ) -> Result<Option<Resource>> {
+        if let Some(found) = self.seen.take_resource(kind, id) {
+            if let Some(resource) = &found
+                && !kind.has_members()
+            {
+                self.hold_on_to(id, resource.version());
+            }
+            return Ok(found);
+        }
+        let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM resources r");
+        let sql = self.this(sql, kind, id);
+        // The members of a group are rows of their own, and it is locked once they are written.
+        let sql = if kind.has_members() { sql } else { self.for_change(sql) };
+        let rows: Vec<Row> =
+            sql.rows_of::<name::Find, Columns, _>(self.conn_to_read(&[table_of(kind)])?)?;
+        let found = rows.into_iter().next().map(|row| row.resource(kind)).transpose()?;
+        if let Some(resource) = &found
+            && (!kind.has_members() || self.is_alone())
+        {
+            self.hold_on_to(id, resource.version());
+        }
+        Ok(found)
+    }
+
+    /// What the ids stand for.
+    pub(super) fn identify_rows(&mut self, ids: &[Id]) -> Result<Vec<Identity>> {
+        if let Some(found) = self.seen.identities(ids) {
+            self.groups_want_alone(found.iter().map(|identity| identity.kind.as_str()))?;
+            return Ok(found);
+        }
+        self.may_lock_each(ids)?;
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in ids.chunks(LIST) {
+            let kinds = self.store.registry.types().iter().map(|kind| kind.name.as_str());
+            let sql = statement("SELECT id, kind, label FROM resources WHERE org = ")
+                .text(self.tenant.as_str())
+                .sql(" AND kind ")
+                .among(kinds)
+                .sql(" AND id ")
+                .among(ids.iter().map(Id::as_str));
+            let sql = self.in_order_for_change(sql);
+            let rows: Vec<(String, String, Option<String>)> = match ids {
+                [_] => {
+                    sql.rows_of::<name::Identity, (Text, Text, Nullable<Text>), _>(self.conn()?)?
+                }
+                _ => sql.rows::<(Text, Text, Nullable<Text>), _>(self.conn()?)?,
+            };
+            self.groups_want_alone(rows.iter().map(|(_, kind, _)| kind.as_str()))?;
+            for (id, kind, label) in rows {
+                found.push(Identity { id: id_of(&id)?, kind, label });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Raises the version of a resource, without loading it.
+    pub(super) fn touch_row(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        id: &Id,
+        now: Timestamp,
+    ) -> Result<Version> {
+        // Others wait for this row until the commit: what is left to write is written before.
+        self.leave_events()?;
+        if self.leaves(table_of(kind), id.as_str()) {
+            self.write_what_is_left()?;
+        }
+        let sql = statement("UPDATE resources SET version = version + 1, modified = ")
+            .per_backend("MAX", "GREATEST")
+            .sql("(modified, ")
+            .integer(now.as_millisecond())
+            .sql(")");
+        let sql = self.this(sql, kind, id).sql(" RETURNING version");
+        let versions = if self.link.is_far() {
+            self.write_all_and(|all| all.then(&sql))?
+        } else {
+            sql.rows_of::<name::Touch, BigInt, _>(self.conn()?)?
+        };
+        let version = versions
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::not_found(format!("There is no {} with that id", kind.name)))?;
+        Ok(Version(u64::try_from(version).map_err(Error::internal)?))
+    }
+
     /// ` WHERE org = ? AND kind = ? AND id = ?`
     pub(super) fn this(&self, sql: Statement, kind: &ResourceType, id: &Id) -> Statement {
         sql.sql(" WHERE org = ")
@@ -159,5 +256,20 @@ impl DieselTransaction<'_> {
             .sql(" AND member_id = ")
             .text(new.id().as_str());
         self.write_later(MEMBERS_BY_NAME, new.id().as_str(), sql.named::<name::Relabel>())
+    }
+
+    /// Removes all that the organization's directory holds, and its tokens.
+    pub(in crate::store) fn clear_directory(&mut self) -> Result<()> {
+        const CLEAR: [&str; 5] = [
+            "DELETE FROM resources WHERE org = ",
+            "DELETE FROM resource_counts WHERE org = ",
+            "DELETE FROM unique_keys WHERE org = ",
+            "DELETE FROM attribute_keys WHERE org = ",
+            "DELETE FROM tokens WHERE org = ",
+        ];
+        for sql in CLEAR {
+            statement(sql).text(self.tenant.as_str()).execute(self.conn()?)?;
+        }
+        Ok(())
     }
 }
