@@ -3,20 +3,18 @@
 //! A piece is a `&'static str`, so nothing that a client sent can become SQL text. One `QueryFragment`,
 //! generic over the backend, prints it for each database.
 
+pub(super) mod name;
+mod print;
+
 use std::cell::OnceCell;
 use std::marker::PhantomData;
 
-use diesel::backend::Backend;
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::expression::QueryMetadata;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::query_dsl::{LoadQuery, RunQueryDsl};
+use diesel::query_builder::QueryFragment;
+use diesel::query_dsl::{LoadQuery, RunQueryDsl as _};
 use diesel::row::{Field as _, Row as _};
-use diesel::serialize::ToSql;
-use diesel::sql_types::{BigInt, Bool, HasSqlType, Nullable, Text, Untyped};
-use diesel::sqlite::Sqlite;
-#[cfg(feature = "postgres")]
-use diesel::{PgConnection, pg::Pg};
+use diesel::sql_types::{BigInt, Untyped};
 use diesel::{QueryResult, SqliteConnection};
 #[cfg(feature = "postgres")]
 use scim_core::Error;
@@ -24,6 +22,9 @@ use scim_core::Result;
 
 use super::connection::Conn;
 use super::error::of;
+pub(super) use name::Name;
+use name::Numbered;
+pub(super) use print::{Readable, Typed};
 
 /// SQL and its values, in order.
 #[derive(Debug, Clone, Default)]
@@ -71,27 +72,6 @@ pub(super) fn statement(sql: &'static str) -> Statement {
     Statement { parts, texts, ..Statement::default() }.sql(sql)
 }
 
-/// The name of a statement that is run often. All that have it say the same on SQLite, which finds the prepared one
-/// by it rather than by a text made anew. Tests compare the texts.
-pub(super) trait Name: 'static {
-    /// Whether it is one.
-    const IS_ONE: bool = true;
-}
-
-/// For statements without a name.
-#[derive(Debug)]
-pub(super) struct Nameless;
-
-impl Name for Nameless {
-    const IS_ONE: bool = false;
-}
-
-/// A name for each number of rows.
-#[derive(Debug)]
-pub(super) struct Numbered<K, const N: usize>(PhantomData<K>);
-
-impl<K: Name, const N: usize> Name for Numbered<K, N> {}
-
 /// Runs a statement that has a name and no values.
 pub(super) fn run<K: Name>(conn: &mut Conn, sql: &'static str) -> Result<()> {
     statement(sql).named::<K>().execute(conn).map(drop)
@@ -105,35 +85,6 @@ pub(super) fn begin(conn: &mut Conn) -> Result<()> {
 /// Ends a transaction on SQLite.
 pub(super) fn commit(conn: &mut Conn) -> Result<()> {
     run::<name::Commit>(conn, "COMMIT")
-}
-
-/// Declares names.
-macro_rules! names {
-    ($($name:ident),+ $(,)?) => {$(
-        #[derive(Debug)]
-        pub(in crate::store) struct $name;
-        impl Name for $name {}
-    )+};
-}
-
-/// Their statements are where they are used.
-pub(super) mod name {
-    use super::Name;
-
-    names!(TakeUnique, InsertKeys, InsertEvents, Count, InsertRow, UpdateRow, Find);
-    names!(IsMember, GroupsOf, Organization, Claims, Account, PutAccount, Binding, Bindings);
-    names!(PutBinding, AccountByKey, Grants, Changes, Setting, Token, Begin, BeginToWrite, Commit);
-    names!(Save, Release, Undo, DataVersion, ByUnique, ByKey, Person, GrantsOf, AllGrants, Role);
-    names!(
-        EndSessions,
-        RemoveBinding,
-        ReleaseUnique,
-        DeleteKey,
-        DeleteRow,
-        DeleteMembers,
-        LeaveAll
-    );
-    names!(AddMember, RemoveMember, Relabel, Touch, Identity, Roles);
 }
 
 impl Statement {
@@ -368,118 +319,4 @@ where
     C::Backend: QueryMetadata<Untyped>,
 {
     conn.load(typed)
-}
-
-/// A statement whose columns have types.
-#[derive(Debug)]
-pub(super) struct Typed<ST, K = Nameless>(Statement, PhantomData<(ST, K)>);
-
-/// What gives rows of `R` on each database.
-#[cfg(feature = "postgres")]
-pub(super) trait Readable<R>:
-    LoadQuery<'static, SqliteConnection, R> + LoadQuery<'static, PgConnection, R>
-{
-}
-
-#[cfg(feature = "postgres")]
-impl<T, R> Readable<R> for T where
-    T: LoadQuery<'static, SqliteConnection, R> + LoadQuery<'static, PgConnection, R>
-{
-}
-
-/// What gives rows of `R` on each database.
-#[cfg(not(feature = "postgres"))]
-pub(super) trait Readable<R>: LoadQuery<'static, SqliteConnection, R> {}
-
-#[cfg(not(feature = "postgres"))]
-impl<T, R> Readable<R> for T where T: LoadQuery<'static, SqliteConnection, R> {}
-
-/// A database that statements are printed for.
-pub(super) trait Dialect: Backend {
-    /// Its piece of two.
-    fn pick(sqlite: &'static str, postgres: &'static str) -> &'static str;
-    /// Binds a list; `json` keeps it as JSON.
-    fn bind_list<'b>(
-        out: &mut AstPass<'_, 'b, Self>,
-        list: &'b [String],
-        json: &'b OnceCell<String>,
-    ) -> QueryResult<()>;
-}
-
-impl Dialect for Sqlite {
-    fn pick(sqlite: &'static str, _: &'static str) -> &'static str {
-        sqlite
-    }
-
-    fn bind_list<'b>(
-        out: &mut AstPass<'_, 'b, Self>,
-        list: &'b [String],
-        json: &'b OnceCell<String>,
-    ) -> QueryResult<()> {
-        out.push_bind_param::<Text, _>(json.get_or_init(|| serde_json::json!(list).to_string()))
-    }
-}
-
-#[cfg(feature = "postgres")]
-impl Dialect for Pg {
-    fn pick(_: &'static str, postgres: &'static str) -> &'static str {
-        postgres
-    }
-
-    fn bind_list<'b>(
-        out: &mut AstPass<'_, 'b, Self>,
-        list: &'b [String],
-        _: &'b OnceCell<String>,
-    ) -> QueryResult<()> {
-        out.push_bind_param::<diesel::sql_types::Array<Text>, _>(list)
-    }
-}
-
-impl<ST, K> Query for Typed<ST, K> {
-    type SqlType = ST;
-}
-
-impl<ST, K: Name> QueryId for Typed<ST, K> {
-    type QueryId = K;
-    const HAS_STATIC_QUERY_ID: bool = K::IS_ONE;
-}
-
-impl<ST, K> RunQueryDsl<SqliteConnection> for Typed<ST, K> {}
-
-#[cfg(feature = "postgres")]
-impl<ST> RunQueryDsl<PgConnection> for Typed<ST> {}
-
-impl<ST, K, DB> QueryFragment<DB> for Typed<ST, K>
-where
-    DB: Dialect + HasSqlType<Text> + HasSqlType<BigInt> + HasSqlType<Bool>,
-    str: ToSql<Text, DB>,
-    Option<&'static str>: ToSql<Nullable<Text>, DB>,
-    i64: ToSql<BigInt, DB>,
-    bool: ToSql<Bool, DB>,
-    Option<i64>: ToSql<Nullable<BigInt>, DB>,
-{
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.0.varies {
-            out.unsafe_to_cache_prepared();
-        }
-        for part in &self.0.parts {
-            match part {
-                Part::Sql(sql) => out.push_sql(sql),
-                Part::PerBackend { sqlite, postgres } => out.push_sql(DB::pick(sqlite, postgres)),
-                Part::Text(from, to) => {
-                    let text = self.0.texts.get(*from..*to).unwrap_or_default();
-                    out.push_bind_param::<Text, str>(text)?;
-                }
-                Part::OwnText(text) => out.push_bind_param::<Text, str>(text)?,
-                Part::NoText => out.push_bind_param::<Nullable<Text>, _>(&None::<&'static str>)?,
-                Part::Boolean(value) => out.push_bind_param::<Bool, _>(value)?,
-                Part::Integer(value) => out.push_bind_param::<BigInt, _>(value)?,
-                Part::List(list, json) => DB::bind_list(&mut out, list, json)?,
-                Part::OptionalInteger(value) => {
-                    out.push_bind_param::<Nullable<BigInt>, _>(value)?;
-                }
-            }
-        }
-        Ok(())
-    }
 }
