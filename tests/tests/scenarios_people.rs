@@ -249,6 +249,79 @@ fn scenario_19_a_deleted_last_owner_keeps_the_role_and_no_access() {
     assert_eq!(shop["has_active_owner"], false);
 }
 
+/// RULES 3.5: "re-created membership starts at Member". The next person with that address is another one.
+#[test]
+fn s10_who_comes_back_over_scim_has_none_of_the_roles_of_before() {
+    let f = Family::start();
+    f.operator.newcomer(&f.server, "bo@elsewhere.org");
+    f.operator.add(&f.shop, "bo@elsewhere.org", "owner");
+    let sales = f.group("Sales", &[]);
+    for role in ["admin", "owner"] {
+        let email = format!("{role}@example.com");
+        let user = f.user(&email);
+        let is = |org: &str, role: &str, state: &str| {
+            let member = f.operator.member(org, &email);
+            assert_eq!((&member["role"], &member["state"]), (&json!(role), &json!(state)), "{org}");
+        };
+        for org in [&f.hq, &f.shop] {
+            f.operator.add(org, &email, role);
+            is(org, role, "active");
+        }
+        f.idp.delete(&format!("/Users/{user}")).is(204);
+        let account = f.operator.account(&f.shop, &email);
+        for org in [&f.hq, &f.shop] {
+            is(org, "member", "suspended");
+            assert_eq!(f.operator.sources(org, &email), ["-manual"]);
+            let told = f.operator.told(org, Some(&account));
+            assert!(told.contains(&"membership.role_changed".to_owned()), "{told:?}");
+        }
+        let user = f.user(&email);
+        f.put_in(&sales, &user);
+        is(&f.hq, "member", "active");
+        is(&f.shop, "member", "active");
+        // People give it anew.
+        let at_shop = format!("/organizations/{}/members/{account}", f.shop);
+        f.operator.patch(&at_shop, json!({"role": role})).is(200);
+        is(&f.shop, role, "active");
+    }
+}
+
+#[test]
+fn s10_the_last_owner_who_comes_back_over_scim_owns_nothing() {
+    let f = Family::start();
+    let ann = f.user("ann@example.com");
+    f.operator.add(&f.shop, "ann@example.com", "owner");
+    f.idp.delete(&format!("/Users/{ann}")).is(204);
+    let role = || f.operator.member(&f.shop, "ann@example.com")["role"].clone();
+    assert_eq!(role(), "owner");
+    let again = f.user("ann@example.com");
+    f.group("Sales", &[&again]);
+    assert_eq!(role(), "member");
+    let shop = f.operator.get(&format!("/organizations/{}", f.shop)).is(200).json();
+    assert_eq!(shop["has_active_owner"], false);
+    let recover = format!("/organizations/{}/owners:recover", f.shop);
+    f.operator.post(&recover, json!({"email": "ann@example.com"})).is(200);
+    assert_eq!(role(), "owner");
+}
+
+/// RULES 3.5 protects the last active owner.
+#[test]
+fn an_owner_who_is_deactivated_is_not_kept_by_leaving_the_group() {
+    let f = Family::start();
+    let ann = f.user("ann@example.com");
+    let sales = f.group("Sales", &[&ann]);
+    let account = f.operator.account(&f.shop, "ann@example.com");
+    let at_shop = format!("/organizations/{}/members/{account}", f.shop);
+    f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
+    f.set_active(&ann, json!(false));
+    f.take_out(&sales, &ann);
+    assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), ["-owner_protected"]);
+    f.set_active(&ann, json!(true));
+    is_active(&f.operator, "ann@example.com", &[&f.shop], false);
+    let shop = f.operator.get(&format!("/organizations/{}", f.shop)).is(200).json();
+    assert_eq!(shop["has_active_owner"], false);
+}
+
 #[test]
 fn scenario_23_a_group_without_members_is_empty_and_repeated_changes_change_nothing() {
     let f = Family::start();

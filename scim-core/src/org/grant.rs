@@ -56,6 +56,12 @@ impl Source {
         }
     }
 
+    /// Whether it is a row, that stays until people, or what became of its person, change it.
+    #[must_use]
+    pub const fn is_stored(&self) -> bool {
+        !matches!(self, Self::Directory | Self::Group(_))
+    }
+
     /// The stored source of that name.
     #[must_use]
     pub fn stored(word: &str) -> Option<Self> {

@@ -31,6 +31,12 @@ impl Membership {
         !self.inactive && self.grants.iter().any(|grant| !grant.suspended)
     }
 
+    /// Whether all of it rests until people bring it back: its person was deleted from the directory.
+    #[must_use]
+    pub fn is_let_go(&self) -> bool {
+        self.grants.iter().all(|grant| grant.suspended && grant.source.is_stored())
+    }
+
     /// The group that it comes from, if one.
     #[must_use]
     pub fn group(&self) -> Option<&Id> {

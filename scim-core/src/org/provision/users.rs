@@ -6,7 +6,7 @@ use super::Review;
 use super::identity::Identity;
 use crate::error::{Error, Kind, Result};
 use crate::org::people::{Membership, let_go, membership, memberships_of, new_id};
-use crate::org::roles::settle_all;
+use crate::org::roles::{begin_anew, settle_all};
 use crate::org::{
     Account, Adoption, Binding, DomainPolicy, EmailAddress, Movement, Records, Source, What,
     claims, tell,
@@ -71,6 +71,7 @@ impl<R: Records> Review<'_, R> {
                     let detail = json!({"account": known.id.as_str()});
                     let org = self.organization.id.clone();
                     self.cause.tell(self.tx, &org, "scim_user.adopted", &known.id, detail)?;
+                    self.begins_anew(&known.id, "scim_user.adopted")?;
                     return Ok(known.id);
                 }
                 account = account.known_by(email);
@@ -80,6 +81,13 @@ impl<R: Records> Review<'_, R> {
         }
         self.tx.put_account(&account)?;
         Ok(account.id)
+    }
+
+    /// Who comes back over SCIM has none of the roles that people gave before (S10).
+    fn begins_anew(&mut self, account: &Id, why: &str) -> Result<()> {
+        let family = self.family(account)?;
+        let movements = begin_anew(self.tx, &family)?;
+        tell(self.tx, self.cause, why, &movements)
     }
 
     /// An account has one live directory. The sleeping one of an organization linked to this one gives
@@ -142,6 +150,9 @@ impl<R: Records> Review<'_, R> {
             // that the person is active.
             let returns = active && binding.detached;
             let detached = binding.detached && !active;
+            if returns {
+                self.begins_anew(&binding.account, "scim_user.reactivated")?;
+            }
             self.tx.put_binding(&Binding { active, detached, ..binding.clone() })?;
             if returns {
                 let (org, account) = (binding.org.clone(), binding.account.clone());
