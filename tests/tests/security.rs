@@ -161,6 +161,21 @@ fn s08_passwords_are_kept_as_hashes_only() {
     let made = client.post("/Users", &new).is(201);
     let path = format!("/Users/{}", made.id());
     let mut seen = made.text;
+    // Attributes may stand under the URN of their schema, too.
+    let nested = json!({"urn:ietf:params:scim:schemas:core:2.0:User": {
+        "userName": "bob", "password": "canary-bob"}});
+    let bob = client.post("/Users", &nested).is(201).id();
+    client.put(&format!("/Users/{bob}"), &nested).is(200);
+    let operation = |method: &str, path: &str| {
+        json!({"method": method, "path": path,
+        "bulkId": method, "data": {"URN:ietf:params:scim:schemas:core:2.0:User": {
+        "userName": format!("bulk {method}"), "PassWord": "canary-bulk"}}})
+    };
+    let bulk = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [operation("POST", "/Users"), operation("PUT", &format!("/Users/{bob}"))]});
+    let done = client.post("/Bulk", &bulk).is(200);
+    assert_eq!(done.json()["Operations"][0]["status"], "201", "{}", done.text);
+    assert_eq!(done.json()["Operations"][1]["status"], "200", "{}", done.text);
     new["title"] = "Dr".into();
     seen += &client.put(&path, &new).is(200).text;
     seen += &client

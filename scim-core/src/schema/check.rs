@@ -81,6 +81,31 @@ impl ResourceType {
         Ok(self.assemble(taken))
     }
 
+    /// The values of what is never returned, wherever [`Self::check`] takes them from: they are hashed before.
+    pub(crate) fn secrets_mut<'v>(&self, input: &'v mut Map<String, Value>) -> Vec<&'v mut Value> {
+        let is_secret = |attribute: Option<&Arc<Attribute>>| {
+            attribute.is_some_and(|attribute| attribute.returned == Returned::Never)
+        };
+        let mut secrets = Vec::new();
+        for (name, value) in input {
+            let schema = match self.attribute(name) {
+                attribute @ Some(_) => {
+                    secrets.extend(is_secret(attribute).then_some(value));
+                    continue;
+                }
+                None if same_name(name, &self.schema.id) => &self.schema,
+                None => match self.extension(name) {
+                    Some(schema) => schema,
+                    None => continue,
+                },
+            };
+            let nested = value.as_object_mut().into_iter().flatten();
+            let nested = nested.filter(|(name, _)| is_secret(schema.attribute(name)));
+            secrets.extend(nested.map(|(_, value)| value));
+        }
+        secrets
+    }
+
     fn listed_schemas(&self, value: &Value, dialect: &mut Dialect) -> Result<Vec<String>> {
         let list = match value {
             Value::Array(list) => list.iter().map(Value::as_str).collect::<Option<Vec<_>>>(),

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::env::Passwords;
 use crate::error::{Error, Result};
-use crate::schema::{ResourceType, Returned};
+use crate::schema::ResourceType;
 
 /// Stands in where there is no time to hash.
 #[derive(Debug)]
@@ -22,25 +22,12 @@ pub(super) fn hash_secrets(
     kind: &ResourceType,
     input: &mut Map<String, Value>,
 ) -> Result<()> {
-    for (name, value) in input {
-        if let (Some(schema), Value::Object(object)) = (kind.extension(name), &mut *value) {
-            for (name, value) in object {
-                if schema.attribute(name).is_some_and(|a| a.returned == Returned::Never) {
-                    hash_in_place(passwords, value)?;
-                }
-            }
-        } else if kind.attribute(name).is_some_and(|a| a.returned == Returned::Never) {
-            hash_in_place(passwords, value)?;
+    for value in kind.secrets_mut(input) {
+        if let Value::String(secret) = value
+            && !secret.is_empty()
+        {
+            *secret = hash_secret(passwords, secret)?;
         }
-    }
-    Ok(())
-}
-
-fn hash_in_place(passwords: &dyn Passwords, value: &mut Value) -> Result<()> {
-    if let Value::String(secret) = value
-        && !secret.is_empty()
-    {
-        *secret = hash_secret(passwords, secret)?;
     }
     Ok(())
 }

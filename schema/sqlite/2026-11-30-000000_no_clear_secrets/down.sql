@@ -1,0 +1,2 @@
+-- What went was never to be there.
+SELECT 1;
