@@ -155,6 +155,24 @@ impl Api {
         answered.unwrap_or_else(|error| problem::response(error, &request.request_id))
     }
 
+    /// Whether a request may have a large body: what everybody may call has a small one.
+    ///
+    /// # Errors
+    /// As answering it would end, if there is no such endpoint, or nobody known asks.
+    pub fn takes_large(
+        &self,
+        secret: Option<&str>,
+        method: &str,
+        path: &str,
+        address: &str,
+    ) -> Result<bool> {
+        let (endpoint, _) = table::route(method, path)?;
+        if endpoint.access == Access::Public {
+            return Ok(false);
+        }
+        self.authenticate(secret, address).map(|_| true)
+    }
+
     fn try_answer(
         &self,
         secret: Option<&str>,

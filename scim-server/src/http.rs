@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod changes;
 mod failures;
+mod header;
 mod observe;
 mod scim;
 
@@ -26,6 +27,7 @@ use crate::admin::{Api, QUESTIONS};
 use crate::config::Config;
 use crate::pulse::Pulse;
 use crate::store::DieselStore;
+use body::Room;
 use changes::Changes;
 use failures::Failures;
 
@@ -33,6 +35,12 @@ pub use auth::Tokens;
 
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The largest bodies that there is room for at the same time.
+const LARGE_AT_ONCE: usize = 4;
+
+/// Connections at the same time.
+const CONNECTIONS: usize = 4_096;
 
 /// The OpenAPI document of the administrative API.
 const OPENAPI: &str = "/api/v1/openapi.json";
@@ -48,6 +56,7 @@ pub(crate) struct State {
     permits: Arc<Semaphore>,
     pulse: Pulse,
     changes: Changes,
+    room: Room,
     config: Config,
     address: SocketAddr,
 }
@@ -66,6 +75,7 @@ impl State {
         let changes = Changes::new(Arc::clone(&handler))?;
         let pulse = Pulse::of(&store, config.store.limits.connect)?;
         let failures = Failures::default();
+        let room = Room::new(config.max_large_body.saturating_mul(LARGE_AT_ONCE));
         Ok(Self {
             handler,
             store,
@@ -76,6 +86,7 @@ impl State {
             permits,
             pulse,
             changes,
+            room,
             config,
             address,
         })
@@ -153,7 +164,7 @@ pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Resu
     .client_request_timeout(config.head_timeout)
     .client_disconnect_timeout(Duration::from_secs(5))
     .keep_alive(KeepAlive::Timeout(Duration::from_secs(75)))
-    .max_connections(10_000)
+    .max_connections(CONNECTIONS.div_ceil(cores))
     .backlog(1024)
     .shutdown_timeout(10)
     .listen(listener)?;

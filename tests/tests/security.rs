@@ -775,3 +775,76 @@ fn r13_slow_clients_do_not_hold_up_others() {
         ended(stream);
     }
 }
+
+/// R5: a condition that can't be read is not one that holds.
+#[test]
+fn headers_that_cannot_be_read_are_refused() {
+    let server = Server::start();
+    let client = server.provisioner();
+    let ann = client.push_user("ann@example.com");
+    let path = format!("/scim/v2/Users/{ann}");
+    let body = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{"op": "replace", "path": "title", "value": "x"}]})
+    .to_string();
+    for tags in [vec!["W/\"7\u{e9}\""], vec!["\u{201c}7\u{201d}"], vec!["W/\"1\"", "W/\"7\""]] {
+        let headers: Vec<_> = tags.iter().map(|tag| ("If-Match", *tag)).collect();
+        client.send("PATCH", &path, &headers, Some(&body)).refuses(400, "");
+        client.send("DELETE", &path, &headers, None).refuses(400, "");
+    }
+    client.get(&format!("/Users/{ann}")).is(200);
+    let operator = server.operator();
+    let keyed = |key: &str| {
+        operator.send(
+            "POST",
+            "/organizations",
+            &[("Idempotency-Key", key)],
+            Some(&json!({"name": "A"})),
+        )
+    };
+    keyed("Gesch\u{e4}ft-1").problem(400, "invalid_idempotency_key");
+    let compressed = [("Content-Encoding", "gzip")];
+    client.send("POST", "/scim/v2/Users", &compressed, Some("x")).refuses(415, "");
+}
+
+/// S24, R12: what many clients send at the same time is bounded, too.
+#[test]
+fn large_bodies_take_turns() {
+    let server = Server::with(&["--max-large-body", "200000"]);
+    let token = server.first_token();
+    let begin = |authorization: &str, path: &str, length: usize| {
+        let mut connection = server.connect();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\n{authorization}Content-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        connection.write_all(head.as_bytes()).unwrap();
+        connection.write_all(&vec![b' '; length - 1]).unwrap();
+        connection
+    };
+    let authorization = format!("Authorization: Bearer {token}\r\n");
+    let unfinished: Vec<_> =
+        (0..5).map(|_| begin(&authorization, "/scim/v2/Bulk", 199_000)).collect();
+    let client = server.provisioner();
+    let large = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:BulkRequest"],
+        "Operations": [{"method": "POST", "path": "/Users", "bulkId": "a",
+            "data": {"userName": "ann", "note": "x".repeat(190_000)}}]});
+    let refused = client.post("/Bulk", &large);
+    refused.refuses(503, "");
+    assert!(refused.headers.contains_key("retry-after"));
+    client.push_user("small@example.com");
+    drop(unfinished);
+    let done = (0..50).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        client.post("/Bulk", &large).status == 200
+    });
+    assert!(done, "there is room again");
+
+    // Nobody has a large body before it is known who it is.
+    for (path, status) in [("/api/v1/sessions", 413), ("/api/v1/organizations", 401)] {
+        let answer = raw(
+            &server,
+            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\n\r\n").as_bytes(),
+        );
+        assert_eq!(answer.status, status, "{path}: {}", answer.text);
+    }
+}

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::observe::RequestId;
-use super::{State, auth, body, scim, status};
+use super::{State, auth, body, header, scim, status};
 use crate::admin::{self, Request, Turn};
 
 /// Where the API is.
@@ -70,30 +70,51 @@ async fn respond(
 ) -> Result<admin::Response> {
     let path = request.uri().path().strip_prefix(BASE_PATH).map(str::to_owned);
     let path = path.ok_or_else(|| Error::not_found("There is no such endpoint"))?;
-    let header = |name: HeaderName| {
-        request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-    };
     let secret = match request.headers().contains_key(AUTHORIZATION) {
         false => None,
         true => Some(auth::bearer(request.headers())?.to_owned()),
     };
-    let body = body::read(request, payload, LIMIT, state.config.body_timeout).await?;
+    let content_type = header::one(request, CONTENT_TYPE)?;
+    let if_match = header::one(request, IF_MATCH)?;
+    let idempotency_key = header::one(request, HeaderName::from_static("idempotency-key"))
+        .map_err(|error| error.with_code("invalid_idempotency_key"))?;
+    let address = auth::address(state, request);
+    let mut limit = LIMIT;
+    if body::announced(request).is_none_or(|length| length > body::SMALL as u64) {
+        // A large body is taken from who is somebody only.
+        let asks = (request.method().to_string(), path.clone(), secret.clone(), address.clone());
+        let (api, permit) = (Arc::clone(&state.api), state.permit().await?);
+        let may = move || {
+            let _permit = permit;
+            let (method, path, secret, address) = asks;
+            api.takes_large(secret.as_deref(), &method, &path, &address)
+        };
+        if !state.blocking(may).await?? {
+            limit = body::SMALL;
+        }
+    }
+    let patience = state.config.body_timeout;
+    let body = body::read(request, payload, limit, patience, &state.room).await?;
+    let (body, room) = body.into_parts();
     let (scheme, host) = scim::origin(state, request);
     let asked = Request {
         method: request.method().to_string(),
         path,
         query: request.query_string().to_owned(),
-        content_type: header(CONTENT_TYPE),
+        content_type,
         body,
-        if_match: header(IF_MATCH),
-        idempotency_key: header(HeaderName::from_static("idempotency-key")),
+        if_match,
+        idempotency_key,
         base_url: state.config.public_url.clone().unwrap_or(format!("{scheme}://{host}")),
         request_id: id.to_owned(),
-        address: auth::address(state, request),
+        address,
     };
     let held = Mutex::new(Some(state.permit().await?));
     let (api, permits) = (Arc::clone(&state.api), Arc::clone(&state.permits));
-    let work = move || api.answer(secret.as_deref(), &asked, &Permit { permits, held });
+    let work = move || {
+        let _room = room;
+        api.answer(secret.as_deref(), &asked, &Permit { permits, held })
+    };
     state.blocking(work).await
 }
 

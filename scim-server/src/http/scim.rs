@@ -12,12 +12,10 @@ use futures_util::stream;
 use scim_core::http::{Begun, Body, Request, Response};
 use scim_core::{Caller, Error, Kind, Result};
 
+use super::body::Received;
 use super::observe::{Normalized, RequestId};
-use super::{State, body, status};
+use super::{State, body, header, status};
 use crate::pulse::Pulse;
-
-/// Pieces of a streamed body made ahead of the client.
-const AHEAD: usize = 4;
 
 /// Answers everything below the base path.
 pub(super) async fn answer(
@@ -77,13 +75,11 @@ async fn respond(
     };
     let large = path.starts_with("/Bulk") || path.starts_with("/Groups");
     let limit = if large { state.config.max_large_body } else { state.config.max_body };
-    let body = body::read(request, payload, limit, state.config.body_timeout).await?;
-    let header = |name: HeaderName| {
-        let value = request.headers().get(name)?.to_str().ok()?;
-        Some(value.to_owned())
-    };
-    let (content_type, if_match, if_none_match) =
-        (header(CONTENT_TYPE), header(IF_MATCH), header(IF_NONE_MATCH));
+    let content_type = header::one(request, CONTENT_TYPE)?;
+    let if_match = header::one(request, IF_MATCH)?;
+    let if_none_match = header::one(request, IF_NONE_MATCH)?;
+    let patience = state.config.body_timeout;
+    let body = body::read(request, payload, limit, patience, &state.room).await?;
     let base_url = base_url(state, request);
     let (method, query) = (request.method().to_string(), request.query_string().to_owned());
     let asked = Asked {
@@ -125,7 +121,7 @@ struct Asked {
     content_type: Option<String>,
     if_match: Option<String>,
     if_none_match: Option<String>,
-    body: Vec<u8>,
+    body: Received,
     base_url: String,
     id: RequestId,
 }
@@ -175,34 +171,34 @@ pub(super) fn origin(state: &State, request: &HttpRequest) -> (String, String) {
     (scheme.unwrap_or_else(|| "http".to_owned()), host)
 }
 
-/// The pieces, made on a thread of their own as the client takes them.
+type Chunks = Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>;
+
+/// The pieces, each made while the client takes the one before. Between them no thread waits for the client.
 fn stream_of(
-    mut chunks: Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>,
+    chunks: Chunks,
     pulse: Pulse,
 ) -> impl futures_util::Stream<Item = std::result::Result<Bytes, std::io::Error>> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(AHEAD);
-    actix_web::rt::task::spawn_blocking(move || {
-        for chunk in &mut chunks {
-            let failed = chunk.is_err();
-            let chunk = chunk.map(Bytes::from).map_err(|error| {
-                log::error!("a body was cut short: {}", chain(&error));
-                std::io::Error::other("the body was cut short")
-            });
-            if sender.blocking_send(chunk).is_err() || failed {
-                return;
+    let make = |mut chunks: Chunks| {
+        actix_web::rt::task::spawn_blocking(move || {
+            let chunk = chunks.next();
+            (chunks, chunk)
+        })
+    };
+    let cut_short = |error: &Error| {
+        log::error!("a body was cut short: {}", chain(error));
+        std::io::Error::other("the body was cut short")
+    };
+    stream::unfold((Some(make(chunks)), pulse), move |(making, pulse)| async move {
+        let made = pulse.outlive(making?).await;
+        let stopped = |e: &dyn std::fmt::Display| Error::internal(e.to_string());
+        // What is ended by an error is seen to be cut short.
+        match made.and_then(|made| made.map_err(|e| stopped(&e))) {
+            Ok((_, None)) => None,
+            Ok((chunks, Some(Ok(chunk)))) => {
+                Some((Ok(Bytes::from(chunk)), (Some(make(chunks)), pulse)))
             }
+            Ok((_, Some(Err(error)))) | Err(error) => Some((Err(cut_short(&error)), (None, pulse))),
         }
-    });
-    stream::unfold((receiver, pulse), |(mut receiver, pulse)| async {
-        let chunk = match pulse.outlive(receiver.recv()).await {
-            Ok(chunk) => chunk?,
-            // What is ended by an error is seen to be cut short, and asked for no more.
-            Err(error) => {
-                receiver.close();
-                Err(std::io::Error::other(error.to_string()))
-            }
-        };
-        Some((chunk, (receiver, pulse)))
     })
 }
 
