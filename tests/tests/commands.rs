@@ -147,6 +147,19 @@ fn an_export_can_be_imported() {
         "displayName": "team", "members": members}),
         )
         .is(201);
+    // A group that was made before one that it lists, and a manager who comes after whom he manages.
+    let group = |name: &str, members: Value| {
+        let group = json!({"schemas": ["urn:ietf:params:scim:schemas:core:2.0:Group"],
+            "displayName": name, "members": members});
+        client.post("/Groups", &group).is(201).id()
+    };
+    let outer = group("outer", json!([]));
+    let inner = group("inner", json!([{"value": ann["id"]}]));
+    client.change_members(&outer, &[&inner], &[]);
+    let bob = client.filter("/Users", "userName eq \"bob\"").json()["Resources"][0]["id"].clone();
+    let manager = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager";
+    let managed = json!([{"op": "add", "path": manager, "value": {"value": bob}}]);
+    client.patch(&format!("/Users/{}", ann["id"].as_str().unwrap()), managed).is(200);
     let file = folder.join("all.jsonl");
     let out = file.to_str().unwrap();
     assert!(
@@ -157,14 +170,39 @@ fn an_export_can_be_imported() {
     let other =
         server.command(&["org", "create", "--name", "Copy", "--domains", "any", "-o", "json"]);
     let other = other["id"].as_str().unwrap();
-    for expected in ["3 created, 0 updated", "0 created, 3 updated"] {
+    for expected in ["5 created, 0 updated, 0 failed\n", "0 created, 5 updated, 0 failed\n"] {
         let done = import(other, &file);
         assert!(String::from_utf8_lossy(&done.stdout).contains(expected), "{done:?}");
     }
     let token = server.command(&["token", "create", "--org", other, "-o", "json"]);
     let copy = Client::new(&server, token["token"].as_str().unwrap());
-    let member = copy.get("/Groups").json()["Resources"][0]["members"][0]["value"].clone();
-    assert_eq!(copy.get(&format!("/Users/{}", member.as_str().unwrap())).json()["userName"], "ann");
+    let there =
+        |endpoint: &str, filter: &str| copy.filter(endpoint, filter).json()["Resources"][0].clone();
+    let member = there("/Groups", "displayName eq \"team\"")["members"][0]["value"].clone();
+    let ann = copy.get(&format!("/Users/{}", member.as_str().unwrap())).json();
+    assert_eq!(ann["userName"], "ann");
+    let inner = there("/Groups", "displayName eq \"inner\"");
+    assert_eq!(there("/Groups", "displayName eq \"outer\"")["members"][0]["value"], inner["id"]);
+    let bob = there("/Users", "userName eq \"bob\"");
+    let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+    assert_eq!(ann[enterprise]["manager"]["value"], bob["id"]);
+
+    // What can't be brought in is said.
+    let odd = folder.join("odd.jsonl");
+    let group = "urn:ietf:params:scim:schemas:core:2.0:Group";
+    let lines = [
+        json!({"userName": "carl", "emials": "c@x.org"}),
+        json!({"schemas": [group], "displayName": "odd", "members": [{"value": "nobody"}]}),
+    ];
+    std::fs::write(&odd, lines.map(|line| format!("{line}\n")).concat()).unwrap();
+    let done = import(other, &odd);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    for part in
+        ["line 1: brought in without attributes", "line 2: brought in without members", "nobody"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
 }
 
 #[test]
@@ -377,7 +415,7 @@ fn every_command_speaks_json() {
     assert_eq!(exported, json!({"written": 1, "file": users}));
     assert_eq!(std::fs::read_to_string(&users).unwrap().lines().count(), 1);
     let imported = json(&["import", "--org", &first, &users]);
-    assert_eq!(imported, json!({"created": 0, "updated": 1, "failed": 0}));
+    assert_eq!(imported, json!({"created": 0, "updated": 1, "failed": 0, "incomplete": 0}));
     let audit = json(&["audit", "export", "--org", &org, "--format", "csv", "--file", &log]);
     let rows = std::fs::read_to_string(&log).unwrap().lines().count() - 1;
     assert_eq!(audit, json!({"written": rows, "file": log}));
