@@ -3,15 +3,16 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use scim_core::Result;
 use scim_core::env::Env;
-use scim_core::org::{Cause, claims};
+use scim_core::org::{Cause, ClaimedDomain, claims};
 
 use crate::dns::SharedVerifier;
 use crate::notices;
 use crate::store::DieselStore;
 
-/// Claims checked in one go.
+/// Claims read at a time.
 const MOST: usize = 100;
 
 /// Who acts where nobody asked.
@@ -49,23 +50,33 @@ impl Watch {
         if let Err(error) = notices::tell(&self.store, &self.env, SYSTEM) {
             log::warn!("what has run out can't be told: {error}");
         }
-        let now = self.env.clock.now();
-        let due = self.store.read_records(|tx| tx.domains_due(now - self.interval, MOST));
-        let due = match due {
-            Ok(due) => due,
-            Err(error) => {
+        let since = self.env.clock.now() - self.interval;
+        // Those that count come first: nobody keeps them from it by claims of which DNS says nothing.
+        for holds in [true, false] {
+            if let Err(error) = self.check_due(since, holds) {
                 log::warn!("claimed domains can't be read: {error}");
-                return;
-            }
-        };
-        for domain in due {
-            if let Err(error) = self.check(&domain) {
-                log::warn!("the domain {} can't be checked: {error}", domain.name);
             }
         }
     }
 
-    fn check(&self, domain: &scim_core::org::ClaimedDomain) -> Result<()> {
+    fn check_due(&self, since: Timestamp, holds: bool) -> Result<()> {
+        let mut last: Option<ClaimedDomain> = None;
+        loop {
+            let due =
+                self.store.read_records(|tx| tx.domains_due(since, holds, last.as_ref(), MOST))?;
+            for domain in &due {
+                if let Err(error) = self.check(domain) {
+                    log::warn!("the domain {} can't be checked: {error}", domain.name);
+                }
+            }
+            match due.into_iter().next_back() {
+                Some(domain) => last = Some(domain),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn check(&self, domain: &ClaimedDomain) -> Result<()> {
         let finding = self.verifier.verify(domain);
         let request_id = self.env.ids.next();
         let now = self.env.clock.now();

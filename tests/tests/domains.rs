@@ -147,6 +147,34 @@ fn s31_domains_are_looked_after_without_being_asked() {
     }
 }
 
+/// S31: claims of which DNS says nothing keep those that count from nothing.
+#[test]
+fn s31_many_unanswered_claims_of_another_delay_no_check() {
+    let dns = Dns::start();
+    let server = Server::with(&["--dns-server", &dns.address(), "--domain-check-interval", "1"]);
+    let operator = server.operator();
+    let org = operator.organization("Acme", json!({}));
+    let (own, value) = claim(&operator, &org, "example.com");
+    dns.set("example.com", Say::txt(&value));
+    assert_eq!(verify(&operator, &own)["state"], "verified");
+    for i in 0..2 {
+        let other = operator.organization(&format!("Other {i}"), json!({}));
+        for j in 0..60 {
+            let domain = format!("d{i}-{j}.example");
+            for name in [domain.clone(), format!("_scim-verification.{domain}")] {
+                dns.set(&name, Say::Fail);
+            }
+            claim(&operator, &other, &domain);
+        }
+    }
+    dns.set("example.com", Say::NoData);
+    let until = Instant::now() + Duration::from_secs(20);
+    while operator.get(&own).json()["state"] != "grace" {
+        assert!(Instant::now() < until, "{}", server.log());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 #[test]
 fn who_waits_for_a_silent_dns_keeps_nobody_else_waiting() {
     let dns = Dns::start();

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
-use scim_core::org::{ClaimedDomain, DomainName, DomainRecords, SsoSettings};
+use scim_core::org::{ClaimedDomain, DomainName, DomainRecords, DomainState, SsoSettings};
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
 use scim_core::{Error, Result};
@@ -91,22 +91,34 @@ impl DomainRecords for DieselTransaction<'_> {
 }
 
 impl DieselTransaction<'_> {
-    /// Claims of all organizations that were not checked since then, the longest waiting first.
+    /// Claims of all organizations that DNS has said nothing of since then, from the first behind `after`: those
+    /// that count, or those that don't.
     ///
     /// # Errors
     /// From the database.
     pub(crate) fn domains_due(
         &mut self,
         since: Timestamp,
+        holds: bool,
+        after: Option<&ClaimedDomain>,
         limit: usize,
     ) -> Result<Vec<ClaimedDomain>> {
-        all(domains::table
+        let states: &[DomainState] = if holds {
+            &[DomainState::Verified, DomainState::Grace]
+        } else {
+            &[DomainState::Pending, DomainState::Conflict, DomainState::Unverified]
+        };
+        let mut due = domains::table
             .filter(domains::checked.is_null().or(domains::checked.lt(since.as_millisecond())))
-            .filter(domains::state.ne("expired"))
-            // Those that were never checked come first, wherever a database sorts NULL.
-            .order((domains::checked.is_not_null(), domains::checked))
+            .filter(domains::state.eq_any(states.iter().map(ToString::to_string)))
+            .order((domains::org, domains::id))
             .limit(integer(limit))
-            .load::<DomainRow>(self.conn()?))
+            .into_boxed();
+        if let Some(after) = after {
+            let same = domains::org.eq(after.org.as_str()).and(domains::id.gt(after.id.as_str()));
+            due = due.filter(domains::org.gt(after.org.as_str()).or(same));
+        }
+        all(due.load::<DomainRow>(self.conn()?))
     }
 
     /// A claim, whosever it is by now.
