@@ -10,17 +10,20 @@ use jiff::Timestamp;
 use scim_core::env::{Clock, Env, Ids, Passwords};
 use scim_core::resource::Id;
 use scim_core::{Error, Result};
+use uuid::ContextV7;
 
 /// Password hashes made at the same time; each takes 19 MiB and a core.
 const HASHING: usize = 2;
 /// How long a request waits for its turn to hash.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The environment of a server.
+/// The environment of a server. Its ids come after those that were made at that time, in milliseconds since 1970,
+/// even if the clock has been put back since.
 #[must_use]
-pub fn system() -> Env {
+pub fn system(latest: Option<i64>) -> Env {
     let passwords = Arc::new(Argon2id::default());
-    Env { clock: Arc::new(SystemClock::default()), ids: Arc::new(TimeOrdered), passwords }
+    let ids = TimeOrdered::after(latest.unwrap_or_default());
+    Env { clock: Arc::new(SystemClock::default()), ids: Arc::new(ids), passwords }
 }
 
 /// The system's time in milliseconds; it never goes back.
@@ -36,14 +39,27 @@ impl Clock for SystemClock {
     }
 }
 
-/// UUIDs of version 7: random, and rising within the process.
+/// UUIDs of version 7: random, and rising.
 #[derive(Debug)]
-struct TimeOrdered;
+struct TimeOrdered(Mutex<ContextV7>);
+
+impl TimeOrdered {
+    fn after(millisecond: i64) -> Self {
+        let context = Mutex::new(ContextV7::new());
+        if let Ok(millisecond @ 1..) = u64::try_from(millisecond) {
+            let (seconds, rest) = (millisecond / 1000, millisecond % 1000);
+            let nanos = u32::try_from(rest * 1_000_000).unwrap_or_default();
+            // The context gives no earlier time than it has given.
+            let _ = uuid::Timestamp::from_unix(&context, seconds, nanos);
+        }
+        Self(context)
+    }
+}
 
 impl Ids for TimeOrdered {
     fn next(&self) -> Id {
         #[expect(clippy::disallowed_methods, reason = "the one place that makes ids")]
-        let uuid = uuid::Uuid::now_v7();
+        let uuid = uuid::Uuid::new_v7(uuid::Timestamp::now(&self.0));
         let mut text = uuid::Uuid::encode_buffer();
         let text = uuid.hyphenated().encode_lower(&mut text);
         Id::parse(text).unwrap_or_else(|| unreachable!("a UUID is letters, digits and hyphens"))

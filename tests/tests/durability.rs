@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use scim_tests::{Client, Database, Server, binary, run};
+use scim_tests::{Client, Clock, Database, Server, binary, run};
 use serde_json::{Value, json};
 
 fn user(name: &str) -> Value {
@@ -346,6 +346,29 @@ fn r16_the_time_of_change_never_goes_back() {
         assert_eq!(meta["version"], format!("W/\"{}\"", i + 2));
         last = modified;
     }
+}
+
+/// The log is in the order of commits even if the clock was put back while the server was away.
+#[test]
+fn r16_the_log_goes_on_where_it_was_when_the_clock_was_put_back() {
+    let clock = Clock::at("2026-12-01 12:00:00");
+    let mut server = Server::with_environment(&[], &clock.environment());
+    let (client, operator) = (server.provisioner(), server.operator());
+    let org = server.first_organization();
+    let ann = client.post("/Users", &user("ann")).is(201).id();
+    server.stop();
+    clock.set("2026-12-01 11:00:00");
+    server.restart();
+    let (client, operator) = (client.again(), operator.again());
+    let bob = client.post("/Users", &user("bob")).is(201).id();
+    assert!(bob > ann, "ids are in the order of creation");
+    client.delete(&format!("/Users/{ann}")).is(204);
+    let events = operator.list(&format!("/organizations/{org}/audit-events?order=oldest"));
+    let names: Vec<&str> = events.iter().map(|event| event["name"].as_str().unwrap()).collect();
+    let at = |name: &str| names.iter().position(|n| *n == name).unwrap();
+    assert!(at("scim_user.created") < at("scim_user.deleted"), "{names:?}");
+    assert!(at("membership.granted") < at("membership.grant_removed"), "{names:?}");
+    assert!(names.len() - at("scim_user.deleted") <= 3, "{names:?}");
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Reading the log: the audit, and why somebody is a member.
 
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use jiff::Timestamp;
 use scim_core::event::Event;
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
-use scim_core::{Error, Result};
+use scim_core::{Error, Result, Store as _};
 
-use super::DieselTransaction;
 use super::error::of;
 use super::statement::integer;
+use super::statement::statement;
 use super::tables::events;
+use super::transaction::milliseconds;
+use super::{DieselStore, DieselTransaction};
 
 /// Events about many people that are looked at for one of them.
 const MASS: usize = 200;
@@ -57,6 +60,28 @@ pub struct EventFilter {
     pub name: Option<String>,
     /// Those about that.
     pub target: Option<String>,
+}
+
+impl DieselStore {
+    /// When the latest event of all was told by its id, in milliseconds since 1970. PostgreSQL, where several
+    /// instances tell, puts each behind the one before.
+    ///
+    /// # Errors
+    /// From the database.
+    pub fn latest_event(&self) -> Result<Option<i64>> {
+        if !self.joins_writes() {
+            return Ok(None);
+        }
+        let latest: Vec<Option<String>> = self.0.glance(|conn| {
+            statement(
+                "SELECT MAX((SELECT e.id FROM events e WHERE e.org = o.id ORDER BY e.id DESC LIMIT 1)) \
+                 FROM organizations o",
+            )
+            .rows::<Nullable<Text>, _>(conn)
+        })?;
+        let latest = latest.into_iter().flatten().next();
+        Ok(latest.and_then(|id| milliseconds(&Id::parse(&id)?)))
+    }
 }
 
 impl DieselTransaction<'_> {

@@ -34,6 +34,7 @@ use super::writer::{Attempt, changes, is_as_before};
 use rows::version_of;
 pub(super) use rows::{COLUMNS, Columns, Row, id_of};
 use told::Told;
+pub(super) use told::milliseconds;
 
 /// Rows that are read in a moment.
 pub(super) const FEW: usize = 250;

@@ -53,7 +53,7 @@ impl Told {
 }
 
 /// The time in an id of the kind that rises with time, in milliseconds.
-pub(super) fn milliseconds(id: &Id) -> Option<i64> {
+pub(in crate::store) fn milliseconds(id: &Id) -> Option<i64> {
     let uuid = uuid::Uuid::parse_str(id.as_str()).ok().filter(|id| id.get_version_num() == 7)?;
     i64::try_from(uuid.as_u128() >> 80).ok()
 }
