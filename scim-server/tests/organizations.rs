@@ -49,7 +49,7 @@ fn renaming_a_scim_name_costs_the_same_however_many_members_its_group_has() {
     const FEW: usize = 10;
     const MANY: usize = 100_000;
     let (_place, store) = fresh();
-    let env = scim_server::env::system();
+    let env = scim_server::env::system(None);
     let cause = Cause { env: &env, actor: "test", request_id: "r", now: env.clock.now() };
     let (admin, team) = (Tenant::new("org_admin"), Tenant::new("org_team"));
     let create = |id: &Tenant, kind| {

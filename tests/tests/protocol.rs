@@ -6,6 +6,8 @@
     reason = "tests fail by panicking"
 )]
 
+use std::time::{Duration, Instant};
+
 use scim_tests::{Client, Server, encode, raw};
 use serde_json::{Value, json};
 
@@ -658,9 +660,21 @@ fn me_is_the_user_that_the_token_is_bound_to() {
     bound.patch("/Me", json!([{"op": "add", "path": "title", "value": "Dr"}])).is(200);
     assert_eq!(bound.put("/Me", &user("ann")).is(200).json().get("title"), None);
     bound.post("/Me", &user("ann")).refuses(409, "");
+    // S11: within a second the token goes with its user.
+    let answers = |status: u16| {
+        let until = Instant::now() + Duration::from_secs(5);
+        while bound.get("/Me").status != status {
+            assert!(Instant::now() < until, "{}", bound.get("/Me").text);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    for (active, status) in [(false, 401), (true, 200)] {
+        let operation = json!([{"op": "replace", "path": "active", "value": active}]);
+        client.patch(&format!("/Users/{id}"), operation).is(200);
+        answers(status);
+    }
     bound.delete("/Me").is(204);
-    bound.get("/Me").refuses(404, "");
-    bound.post("/Me", &user("ann")).refuses(404, "");
+    answers(401);
 }
 
 #[test]

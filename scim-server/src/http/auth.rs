@@ -159,7 +159,7 @@ async fn caller(state: &web::Data<State>, request: &HttpRequest) -> Result<Calle
     };
     let now = state.env.clock.now();
     let token = token
-        .filter(|token| token.is_live(now))
+        .filter(|token| token.admits(now))
         .ok_or_else(|| state.tokens.count_failure(address(state, request)))?;
     state.tokens.note_use(&token, now);
     Ok(Caller {

@@ -39,6 +39,8 @@ pub struct Token {
     pub revoked: Option<Timestamp>,
     /// When it was last used, to about half a minute.
     pub last_used: Option<Timestamp>,
+    /// Its user is gone, or inactive: it is no good meanwhile (S11).
+    pub orphaned: bool,
 }
 
 /// What a new token is to be.
@@ -55,7 +57,13 @@ pub struct TokenSpec {
 }
 
 impl Token {
-    /// Whether it may be used.
+    /// Whether it may be used now.
+    #[must_use]
+    pub fn admits(&self, now: Timestamp) -> bool {
+        self.is_live(now) && !self.orphaned
+    }
+
+    /// Whether it is neither revoked nor expired.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.revoked.is_none() && self.expires.is_none_or(|expires| now < expires)
@@ -103,6 +111,7 @@ type Columns = (
     Nullable<BigInt>,
     Nullable<BigInt>,
     Nullable<BigInt>,
+    BigInt,
 );
 type Row = (
     String,
@@ -115,16 +124,31 @@ type Row = (
     Option<i64>,
     Option<i64>,
     Option<i64>,
+    i64,
 );
 
 fn select() -> Statement {
     statement(
-        "SELECT org, id, hint, preset, scopes, user_id, created, expires, revoked, last_used FROM tokens",
+        "SELECT org, id, hint, preset, scopes, user_id, created, expires, revoked, last_used, \
+         CAST(CASE WHEN user_id IS NULL OR EXISTS (SELECT 1 FROM bindings b WHERE b.org = tokens.org \
+         AND b.user_id = tokens.user_id AND b.active) THEN 0 ELSE 1 END AS BIGINT) FROM tokens",
     )
 }
 
 fn token(row: Row) -> Result<Token> {
-    let (organization, id, hint, preset, scopes, user, created, expires, revoked, last_used) = row;
+    let (
+        organization,
+        id,
+        hint,
+        preset,
+        scopes,
+        user,
+        created,
+        expires,
+        revoked,
+        last_used,
+        orphaned,
+    ) = row;
     let time =
         |ms: Option<i64>| ms.map(Timestamp::from_millisecond).transpose().map_err(Error::internal);
     let bad = |e: String| Error::internal(e);
@@ -139,6 +163,7 @@ fn token(row: Row) -> Result<Token> {
         expires: time(expires)?,
         revoked: time(revoked)?,
         last_used: time(last_used)?,
+        orphaned: orphaned != 0,
     })
 }
 
@@ -196,6 +221,7 @@ impl DieselTransaction<'_> {
             expires: spec.expires,
             revoked: None,
             last_used: None,
+            orphaned: false,
         };
         let millisecond = |t: Option<Timestamp>| t.map(Timestamp::as_millisecond);
         statement(
