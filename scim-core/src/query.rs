@@ -199,10 +199,19 @@ impl Query {
     /// As [`Resource::document`].
     pub fn page(&self, matching: Vec<Resource>) -> Result<Page> {
         let total = matching.len();
-        let mut placed = matching
+        let placed = matching
             .into_iter()
             .map(|resource| Ok((self.position(&resource)?, resource)))
             .collect::<Result<Vec<_>>>()?;
+        let (resources, more) = self.cut(placed);
+        Ok(Page { total, resources, more })
+    }
+
+    /// As [`Self::page`], of whatever stands in those places: those in the window, in order, and whether others
+    /// come beyond.
+    #[must_use]
+    pub fn cut<T>(&self, mut placed: Vec<(Position, T)>) -> (Vec<T>, bool) {
+        let total = placed.len();
         placed.sort_by(|(a, _), (b, _)| self.compare(a, b));
         let after = |position: &Position| {
             placed.partition_point(|(p, _)| self.compare(p, position) != Ordering::Greater)
@@ -225,8 +234,7 @@ impl Query {
                 (from, to, from > 0)
             }
         };
-        let resources =
-            placed.drain(..).skip(from).take(to - from).map(|(_, resource)| resource).collect();
-        Ok(Page { total, resources, more })
+        let cut = placed.drain(..).skip(from).take(to - from).map(|(_, what)| what).collect();
+        (cut, more)
     }
 }

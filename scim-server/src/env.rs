@@ -22,7 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[must_use]
 pub fn system(latest: Option<i64>) -> Env {
     let passwords = Arc::new(Argon2id::default());
-    let ids = TimeOrdered::after(latest.unwrap_or_default());
+    let ids = TimeOrdered::after(latest.map_or(0, |latest| latest.saturating_add(1)));
     Env { clock: Arc::new(SystemClock::default()), ids: Arc::new(ids), passwords }
 }
 

@@ -11,6 +11,7 @@ pub mod env;
 pub mod http;
 pub mod logging;
 mod notices;
+pub mod out;
 mod private_file;
 mod pulse;
 mod secrets;

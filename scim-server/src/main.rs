@@ -12,7 +12,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match scim_server::cli::Cli::parse().run() {
-        Ok(code) => code,
+        Ok(code) => match scim_server::out::failure() {
+            None => code,
+            Some(failure) => {
+                eprintln!("scim-server: {failure}");
+                ExitCode::FAILURE
+            }
+        },
         Err(error) => {
             eprintln!("scim-server: {error:#}");
             ExitCode::FAILURE

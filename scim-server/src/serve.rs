@@ -1,11 +1,12 @@
 //! Starts a server: opens the store, makes a first organization where there is none, listens.
 
+use crate::out::{self, say};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result, anyhow, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use scim_core::caller::Scopes;
@@ -88,8 +89,7 @@ pub fn run(config: Config) -> Result<()> {
 }
 
 fn serve(config: Config) -> Result<()> {
-    let opened = open(&config)?;
-    log::info!("database: {}", opened.store.facts());
+    // Before anything is made: another server may be running there.
     let listener = TcpListener::bind(config.listen).map_err(|e| {
         let why = match e.kind() {
             std::io::ErrorKind::AddrInUse => "another program listens there".to_owned(),
@@ -98,6 +98,8 @@ fn serve(config: Config) -> Result<()> {
         anyhow!("can't listen on {}: {why}; choose another address with --listen", config.listen)
     })?;
     let address = listener.local_addr().context("can't find out the own address")?;
+    let opened = open(&config)?;
+    log::info!("database: {}", opened.store.facts());
     welcome(&opened, &config, address)?;
     log::info!("listening on http://{address}{}", config.base_path);
     let Opened { store, handler, api, env, verifier } = opened;
@@ -151,14 +153,18 @@ fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> 
     let store = &opened.store;
     let origin = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let base = format!("{origin}{}", config.base_path);
-    // Of several processes that start at once, one makes the organization.
-    let claim = random_id()?;
+    say!("SCIM is at {base}");
     // One is enough to know: a start must not take longer the more there are.
     let is_new = store.read_records(|tx| tx.organizations(None, 1))?.is_empty();
+    if let (true, Some(failure)) = (is_new, out::failure()) {
+        bail!("{failure}; the first start shows tokens there, so none were made");
+    }
+    // Of several processes that start at once, one makes the organization.
+    let claim = random_id()?;
     let first = is_new && store.setting_or("first_start", &claim)? == claim;
     if !first {
-        println!("SCIM is at {base}");
-        println!("For another token: scim-server token create --org ORG (scim-server org list)");
+        say!("For another token: scim-server token create --org ORG (scim-server org list),");
+        say!("for the administrative API: scim-server operator create-token");
         return Ok(());
     }
     let now = opened.env.clock.now();
@@ -178,22 +184,22 @@ fn welcome(opened: &Opened, config: &Config, address: SocketAddr) -> Result<()> 
             tx.create_credential(CredentialKind::Operator, None, None, (now, None))?;
         Ok((secret, operator))
     })?;
-    println!("Made the organization \"{}\" ({}).", organization.name, organization.id);
-    println!();
-    println!("  Base URL:  {base}");
-    println!("  Token:     {secret}");
-    println!();
-    println!("  Operator:  {operator}");
-    println!("             (yours, since you run this server: for the administrative API at");
-    println!("             {origin}/api/v1, which sets up organizations)");
-    println!();
-    println!("The two are shown this once; the token is good for a year. Try it:");
-    println!();
-    println!("  curl -s {base}/Users \\");
-    println!("    -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/scim+json' \\");
-    println!(
+    say!("Made the organization \"{}\" ({}).", organization.name, organization.id);
+    say!("");
+    say!("  Base URL:  {base}");
+    say!("  Token:     {secret}");
+    say!("");
+    say!("  Operator:  {operator}");
+    say!("             (yours, since you run this server: for the administrative API at");
+    say!("             {origin}/api/v1, which sets up organizations)");
+    say!("");
+    say!("The two are shown this once; the token is good for a year. Try it:");
+    say!("");
+    say!("  curl -s {base}/Users \\");
+    say!("    -H 'Authorization: Bearer {secret}' -H 'Content-Type: application/scim+json' \\");
+    say!(
         "    -d '{{\"schemas\":[\"urn:ietf:params:scim:schemas:core:2.0:User\"],\"userName\":\"ann@example.com\"}}'"
     );
-    println!();
+    say!("");
     Ok(())
 }

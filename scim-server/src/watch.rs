@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use scim_core::Result;
 use scim_core::env::Env;
 use scim_core::org::{Cause, ClaimedDomain, claims};
@@ -14,6 +14,9 @@ use crate::store::DieselStore;
 
 /// Claims read at a time.
 const MOST: usize = 100;
+
+/// How long tries that failed are kept: longer than any limit on them looks back.
+const TRIES: SignedDuration = SignedDuration::from_hours(1);
 
 /// Who acts where nobody asked.
 const SYSTEM: &str = "system";
@@ -50,7 +53,11 @@ impl Watch {
         if let Err(error) = notices::tell(&self.store, &self.env, SYSTEM) {
             log::warn!("what has run out can't be told: {error}");
         }
-        let since = self.env.clock.now() - self.interval;
+        let now = self.env.clock.now();
+        if let Err(error) = self.store.forget_old_tries(now - TRIES) {
+            log::warn!("tries that count no more can't be forgotten: {error}");
+        }
+        let since = now - self.interval;
         // Those that count come first: nobody keeps them from it by claims of which DNS says nothing.
         for holds in [true, false] {
             if let Err(error) = self.check_due(since, holds) {

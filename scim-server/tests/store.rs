@@ -42,7 +42,7 @@ fn what_is_foreseen_in_an_organization_is_told_as_it_is() {
 fn found(store: &DieselStore, org: &Tenant, name: &str) -> Organization {
     use scim_core::org::linking::{self, NewOrganization};
     use scim_core::org::{OrgKind, Plan};
-    let env = scim_server::env::system();
+    let env = scim_server::env::system(None);
     let now = env.clock.now();
     let cause = Cause { env: &env, actor: "test", request_id: "test", now };
     let (kind, plan, domains) = (OrgKind::Regular, Plan::Enterprise, DomainPolicy::Any);
@@ -56,7 +56,7 @@ fn a_write_sees_what_was_written_before_it() {
     let (place, store) = fresh();
     let other = place.open();
     let made = found(&store, &tenant(), "0");
-    let now = scim_server::env::system().clock.now();
+    let now = scim_server::env::system(None).clock.now();
     let domain = DomainName::parse("example.com").unwrap();
     let name = |tx: &mut DieselTransaction<'_>| -> Result<String> {
         Ok(tx.organization(&tenant())?.map(|organization| organization.name).unwrap_or_default())
@@ -214,7 +214,7 @@ fn r17_data_outlives_the_store_and_many_may_open_at_once() {
         let threads: Vec<_> = (0..10).map(|_| scope.spawn(|| place.open())).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
-    let env = scim_server::env::system();
+    let env = scim_server::env::system(None);
     for (i, store) in stores.iter().enumerate() {
         store.create_organization(&format!("org {i}"), DomainPolicy::Any, &env).unwrap();
     }
@@ -270,7 +270,7 @@ fn tokens_are_found_by_their_secret_alone() {
     use scim_server::store::TokenSpec;
     let (_place, store) = fresh();
     let now: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-    let env = scim_server::env::system();
+    let env = scim_server::env::system(None);
     let cause = Cause { env: &env, actor: "operator", request_id: "r", now };
     let organization =
         store.create_organization("Example", DomainPolicy::Claimed, &env).unwrap().id;

@@ -37,8 +37,11 @@ fn start_up_errors_are_one_sentence() {
     let taken = server.address().to_string();
     let folder = server.folder().join("other.db");
     let url = format!("sqlite:{}", folder.display());
+    let (code, said) = error(&["--listen", &taken, "--database-url", &url]);
+    assert!(code == Some(1) && said.contains("another program listens there"), "{said}");
+    assert!(!folder.exists(), "nothing is made where the port is taken");
+    assert!(run(&["migrate", "--database-url", &url]).status.success());
     for (arguments, expected) in [
-        (vec!["--listen", &taken, "--database-url", &url], "another program listens there"),
         (vec!["--database-url", "mysql://x"], "not understood"),
         (vec!["--database-url", "sqlite:/nowhere/at/all.db"], "there is no folder"),
         (vec!["--config", "/nowhere.toml"], "can't be read"),
@@ -547,4 +550,58 @@ fn a_log_that_nobody_reads_stops_nothing() {
         }
     }
     assert_eq!(terminate(server), Some(0));
+}
+
+/// What is shown once and can't be shown is not made, or revoked.
+#[test]
+fn where_standard_output_fails_no_secret_is_lost() {
+    let server = Server::start();
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let org = server.first_organization();
+    let url = server.url();
+    let to_full = |arguments: &[&str]| {
+        let done = Command::new(binary())
+            .args(arguments)
+            .args(["--database-url", &url])
+            .env("SCIM_TOKEN_LIMIT", "100")
+            .stdout(full())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output can't be written"), "{arguments:?}: {said}");
+        said
+    };
+    to_full(&["org", "list"]);
+    let live = || {
+        let tokens = server.command(&["token", "list", "--org", &org, "-o", "json"]);
+        let tokens = tokens.as_array().unwrap().clone();
+        tokens.iter().filter(|token| token["revoked"].is_null()).count()
+    };
+    let before = live();
+    assert!(to_full(&["token", "create", "--org", &org]).contains("revoked"));
+    assert_eq!(live(), before);
+    let operators =
+        || server.command(&["operator", "list-tokens", "-o", "json"]).as_array().unwrap().len();
+    let before = operators();
+    assert!(to_full(&["operator", "create-token"]).contains("revoked"));
+    assert_eq!(operators(), before);
+
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("first.db").display());
+    let first = ["--listen", "127.0.0.1:0", "--database-url", &url];
+    let done = Command::new(binary()).args(first).stdout(full()).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.code() == Some(1) && said.contains("none were made"), "{said}");
+    // The next start is the first.
+    let mut child = Command::new(binary())
+        .args(first)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let shown = lines.map_while(Result::ok).any(|line| line.contains("Operator:"));
+    terminate(child);
+    assert!(shown);
 }

@@ -371,6 +371,23 @@ fn r16_the_log_goes_on_where_it_was_when_the_clock_was_put_back() {
     assert!(names.len() - at("scim_user.deleted") <= 3, "{names:?}");
 }
 
+/// A database that can't be written is no place for changes to last.
+#[test]
+fn a_file_that_can_only_be_read_is_refused_at_the_start() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut server = Server::start();
+    server.stop();
+    let file = server.url().trim_start_matches("sqlite:").to_owned();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
+    if std::fs::File::options().append(true).open(&file).is_ok() {
+        // Nothing keeps the superuser from writing.
+        return;
+    }
+    let done = run(&["--listen", "127.0.0.1:0", "--database-url", &server.url()]);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.code() == Some(1) && said.contains("can be written"), "{said}");
+}
+
 #[test]
 fn r17_processes_that_start_at_once_migrate_once_and_newer_schemas_are_refused() {
     let database = Database::fresh();

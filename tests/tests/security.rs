@@ -834,7 +834,7 @@ fn large_bodies_take_turns() {
     client.push_user("small@example.com");
     drop(unfinished);
     let done = (0..50).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        std::thread::sleep(Duration::from_millis(100));
         client.post("/Bulk", &large).status == 200
     });
     assert!(done, "there is room again");

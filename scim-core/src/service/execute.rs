@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::members::Delta;
 use super::precondition::Precondition;
 use super::route::no_such;
-use super::write::{Action, Outcome, Write};
+use super::write::{Action, Outcome, Write, require_not_too_large};
 use super::{Call, Inner};
 use crate::dialect::{Dialect, Normalizer};
 use crate::directory::{Change, Directory, Occasion};
@@ -179,6 +179,7 @@ impl<S, D> Inner<S, D> {
             document,
             secrets,
         )?;
+        require_not_too_large(&new)?;
         tx.update(&old, &new)?;
         self.review(tx, call, &Change::Replace { old: &old, new: &new })?;
         let delta = change_members(tx, &new, dialect)?;

@@ -219,6 +219,21 @@ impl<S, D> Inner<S, D> {
     }
 }
 
+/// The largest resource that is stored, in bytes of JSON: pages of them are held in memory.
+const LARGEST: usize = 256 << 10;
+
+/// # Errors
+/// [`Kind::InvalidValue`] for a resource that is too large to be stored.
+pub(super) fn require_not_too_large(resource: &Resource) -> Result<()> {
+    let size = resource.text().len();
+    if size <= LARGEST {
+        return Ok(());
+    }
+    let name = &resource.kind().name;
+    let detail = format!("The {name} would be {size} bytes large; at most {LARGEST} are kept");
+    Err(Error::invalid_value(detail))
+}
+
 pub(super) fn prepare_create(
     passwords: &dyn Passwords,
     kind: &Arc<ResourceType>,
@@ -230,6 +245,7 @@ pub(super) fn prepare_create(
     let Checked { document, secrets, members } = kind.check(input, Intent::Create, dialect)?;
     let (kind, version, times) = (Arc::clone(kind), Version::FIRST, (now, now));
     let new = Resource::new(kind, id, version, times, document, secrets)?;
+    require_not_too_large(&new)?;
     Ok(Action::Create(new, members))
 }
 

@@ -1,6 +1,7 @@
 //! [`Desk`]: the administrative API for whoever runs the server: the same endpoints, called in the same
 //! process as the operator.
 
+use crate::out::say;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, anyhow};
@@ -159,7 +160,7 @@ impl Desk {
         let effects = done.get("effects").unwrap_or(&Value::Null);
         let changes = effects.get("changes").and_then(Value::as_array);
         if plan.output.format == Format::Json {
-            println!("{done}");
+            say!("{done}");
         } else {
             let count = |name: &str| effects.get(name).and_then(Value::as_u64).unwrap_or_default();
             let (gains, losses) = (count("gains"), count("losses"));
@@ -173,7 +174,7 @@ impl Desk {
                 others => format!(", {others} sign in in another way"),
             };
             let verb = if plan.dry_run { "Would change" } else { "Changed" };
-            println!("{verb}: +{gains} -{losses}{people}{sign_ins}");
+            say!("{verb}: +{gains} -{losses}{people}{sign_ins}");
             for change in changes.into_iter().flatten() {
                 let word = |pointer: &str| text(change, pointer).unwrap_or("-");
                 let (what, who) = (word("/change"), word("/email"));
@@ -182,19 +183,19 @@ impl Desk {
                     let side = |side: &str| text(change, &format!("/{of}_{side}"));
                     Some(format!(": {} -> {}", side("before")?, side("after")?))
                 });
-                println!("  {what}  {who}  in {org} ({source}){}", step.unwrap_or_default());
+                say!("  {what}  {who}  in {org} ({source}){}", step.unwrap_or_default());
             }
             if effects.get("truncated") == Some(&Value::Bool(true)) {
-                println!("  … and more");
+                say!("  … and more");
             }
         }
         if plan.output.format == Format::Table && text(&done, "/state") == Some("awaiting_approval")
         {
-            println!("The Admin Organization has to approve; until then nothing changes.");
+            say!("The Admin Organization has to approve; until then nothing changes.");
         }
         let planned = text(&done, "/plan").filter(|_| plan.dry_run);
         if let (Format::Table, Some(planned)) = (plan.output.format, planned) {
-            println!("Plan: {planned}");
+            say!("Plan: {planned}");
         }
         let any = changes.is_some_and(|changes| !changes.is_empty());
         Ok(if plan.dry_run && any { ExitCode::from(PLAN_HAS_CHANGES) } else { ExitCode::SUCCESS })

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::output::{Format, Output};
 use super::{Lifetime, Spec, Token};
 use crate::config::Config;
+use crate::out;
 use crate::serve::{self, Opened};
 use crate::store::{self, OPERATOR, TokenSpec, scopes_text};
 
@@ -38,6 +39,10 @@ pub(super) fn token(config: &Config, command: Token) -> Result<()> {
                 shown.insert("token".into(), secret.into());
             }
             output.one(&shown);
+            if let Some(failure) = out::failure() {
+                store.write_records(|tx| tx.revoke_token(&Tenant::new(&org), &token.id, &cause))?;
+                bail!("{failure}; the token, which nobody has seen, was revoked");
+            }
             if output.format == Format::Table {
                 eprintln!("The token is shown this once; keep it.");
             }

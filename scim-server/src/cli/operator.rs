@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::output::{Format, Output};
 use crate::config::Config;
+use crate::out;
 use crate::serve;
 use crate::store::{Credential, CredentialKind};
 
@@ -64,6 +65,10 @@ impl Operator {
                     shown.insert("token".into(), secret.into());
                 }
                 output.one(&shown);
+                if let Some(failure) = out::failure() {
+                    store.write_records(|tx| tx.revoke_credential(&credential.id, now))?;
+                    bail!("{failure}; the token, which nobody has seen, was revoked");
+                }
                 if output.format == Format::Table {
                     eprintln!("The token is shown this once; keep it.");
                 }

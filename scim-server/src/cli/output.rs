@@ -1,5 +1,6 @@
 //! How commands print: tables for people, JSON for programs.
 
+use crate::out::say;
 use clap::{Args, ValueEnum};
 use comfy_table::{Table, presets};
 use serde_json::Value;
@@ -23,11 +24,11 @@ impl Output {
     /// One thing: a line for each of its facts.
     pub(super) fn one(self, value: &Value) {
         match self.format {
-            Format::Json => println!("{value}"),
+            Format::Json => say!("{value}"),
             Format::Table => {
                 let mut facts = Vec::new();
                 collect_facts(String::new(), value, &mut facts);
-                println!("{}", table(facts));
+                say!("{}", table(facts));
             }
         }
     }
@@ -35,8 +36,8 @@ impl Output {
     /// Several of a kind: a line for each.
     pub(super) fn list(self, values: &[Value]) {
         match (self.format, values.first().and_then(Value::as_object)) {
-            (Format::Json, _) => println!("{}", Value::from(values.to_vec())),
-            (Format::Table, None) => println!("None."),
+            (Format::Json, _) => say!("{}", Value::from(values.to_vec())),
+            (Format::Table, None) => say!("None."),
             (Format::Table, Some(first)) => {
                 let empty = |value: &Value| value.is_null() || value == &Value::from("");
                 let told = |name: &&String| {
@@ -50,14 +51,14 @@ impl Output {
                         .collect()
                 };
                 let header = names.iter().map(|name| (*name).clone()).collect();
-                println!("{}", table(std::iter::once(header).chain(values.iter().map(row))));
+                say!("{}", table(std::iter::once(header).chain(values.iter().map(row))));
             }
         }
     }
 
     /// What was done: a sentence, or the same as JSON.
     pub(super) fn done(self, sentence: &str, value: &Value) {
-        println!("{}", self.told(sentence, value));
+        say!("{}", self.told(sentence, value));
     }
 
     /// What was done, where standard output may hold something else already.

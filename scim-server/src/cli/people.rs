@@ -1,5 +1,6 @@
 //! `member`, `account`, `owner`, `explain`: who is in an organization, and why.
 
+use crate::out::say;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -253,22 +254,22 @@ impl Explain {
         let path = path(&["organizations", &self.org, "explain"]);
         let told = desk.call("GET", &path, &query, None)?;
         if self.output.format == Format::Json {
-            println!("{told}");
+            say!("{told}");
             return Ok(ExitCode::SUCCESS);
         }
-        println!("{}", text(&told, "/summary").unwrap_or_default());
+        say!("{}", text(&told, "/summary").unwrap_or_default());
         for reason in told.get("reasons").and_then(Value::as_array).into_iter().flatten() {
             let word = |pointer: &str| text(reason, pointer).unwrap_or("-");
             let (source, by) = (word("/grant/source"), word("/by"));
             let (at, cause, request) = (word("/at"), word("/cause"), word("/request_id"));
-            println!("  {source}: by {by} at {at}, {cause}, request {request}");
+            say!("  {source}: by {by} at {at}, {cause}, request {request}");
             let groups = reason.get("through").and_then(Value::as_array).into_iter().flatten();
             let names: Vec<&str> = groups.filter_map(|group| text(group, "/name")).collect();
             if names.len() > 1 {
-                println!("    through the groups {}", names.join(" < "));
+                say!("    through the groups {}", names.join(" < "));
             }
             if let Some(why) = text(reason, "/suspended_because") {
-                println!("    suspended: {why}");
+                say!("    suspended: {why}");
             }
         }
         Ok(ExitCode::SUCCESS)

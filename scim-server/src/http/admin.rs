@@ -74,9 +74,9 @@ async fn respond(
         false => None,
         true => Some(auth::bearer(request.headers())?.to_owned()),
     };
-    let content_type = header::one(request, CONTENT_TYPE)?;
-    let if_match = header::one(request, IF_MATCH)?;
-    let idempotency_key = header::one(request, HeaderName::from_static("idempotency-key"))
+    let content_type = header::one(request, &CONTENT_TYPE)?;
+    let if_match = header::one(request, &IF_MATCH)?;
+    let idempotency_key = header::one(request, &HeaderName::from_static("idempotency-key"))
         .map_err(|error| error.with_code("invalid_idempotency_key"))?;
     let address = auth::address(state, request);
     let mut limit = LIMIT;

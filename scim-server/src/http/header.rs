@@ -5,8 +5,8 @@ use actix_web::http::header::HeaderName;
 use scim_core::{Error, Kind, Result};
 
 /// The value of a header. What can't be read is refused: a condition that is left out is one that holds.
-pub(super) fn one(request: &HttpRequest, name: HeaderName) -> Result<Option<String>> {
-    let mut values = request.headers().get_all(&name);
+pub(super) fn one(request: &HttpRequest, name: &HeaderName) -> Result<Option<String>> {
+    let mut values = request.headers().get_all(name);
     let Some(value) = values.next() else { return Ok(None) };
     let refuse =
         |what: &str| Err(Error::new(Kind::BadRequest, format!("The header {name} {what}")));

@@ -75,9 +75,9 @@ async fn respond(
     };
     let large = path.starts_with("/Bulk") || path.starts_with("/Groups");
     let limit = if large { state.config.max_large_body } else { state.config.max_body };
-    let content_type = header::one(request, CONTENT_TYPE)?;
-    let if_match = header::one(request, IF_MATCH)?;
-    let if_none_match = header::one(request, IF_NONE_MATCH)?;
+    let content_type = header::one(request, &CONTENT_TYPE)?;
+    let if_match = header::one(request, &IF_MATCH)?;
+    let if_none_match = header::one(request, &IF_NONE_MATCH)?;
     let patience = state.config.body_timeout;
     let body = body::read(request, payload, limit, patience, &state.room).await?;
     let base_url = base_url(state, request);

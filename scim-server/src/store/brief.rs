@@ -1,6 +1,6 @@
 //! Reads that are over in a moment, on the thread that the request came in by.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use scim_core::{Error, Result};
 
@@ -29,11 +29,9 @@ impl BriefReaders {
         &self,
         f: impl FnOnce(&mut Session) -> Result<Option<R>>,
     ) -> Result<Option<R>> {
-        // One whose reader panicked is not used again.
-        let Some(mut slot) = self.slots.iter().find_map(|slot| slot.try_lock().ok()) else {
-            return Ok(None);
-        };
-        let reader = match &mut *slot {
+        let Some(mut slot) = self.slots.iter().find_map(free) else { return Ok(None) };
+        // It goes back once its transaction is over: one whose reader panicked would keep a snapshot.
+        let mut reader = match slot.take() {
             Some(reader) => reader,
             None => {
                 let cache = CACHES / u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
@@ -41,16 +39,21 @@ impl BriefReaders {
                 let opened = connection::open(&self.target, role);
                 let busy =
                     |e| Error::busy("The database can't be read now; try again").with_source(e);
-                slot.insert(Session::new(opened.map_err(busy)?))
+                Session::new(opened.map_err(busy)?)
             }
         };
         begin(&mut reader.conn)?;
-        let done = reader.catch_up().and_then(|()| f(reader));
-        if let Err(error) = commit(&mut reader.conn) {
-            // It would begin no other transaction.
-            *slot = None;
-            return Err(error);
-        }
+        let done = reader.catch_up().and_then(|()| f(&mut reader));
+        commit(&mut reader.conn)?;
+        *slot = Some(reader);
         done
+    }
+}
+
+fn free(slot: &Mutex<Option<Session>>) -> Option<MutexGuard<'_, Option<Session>>> {
+    match slot.try_lock() {
+        Ok(slot) => Some(slot),
+        Err(TryLockError::Poisoned(slot)) => Some(slot.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
     }
 }

@@ -239,6 +239,18 @@ pub(super) fn stop_writes(conn: &mut Conn) -> Result<()> {
     }
 }
 
+/// Lifts the limit on statements until the transaction ends: what follows goes over whole tables.
+pub(super) fn as_long_as_it_takes(conn: &mut Conn) -> Result<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        #[cfg(feature = "postgres")]
+        Conn::Postgres(conn) => {
+            use diesel::connection::SimpleConnection as _;
+            conn.batch_execute("SET LOCAL statement_timeout = 0").map_err(super::error::of)
+        }
+    }
+}
+
 /// Keeps others from stopping all changes until the transaction ends.
 #[cfg(feature = "postgres")]
 pub(super) fn share_writes(conn: &mut Conn) -> Result<()> {

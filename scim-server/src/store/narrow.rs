@@ -247,6 +247,12 @@ impl<'a> Scope<'a> {
                 Condition::exactly(statement("1 = 1"))
             };
         }
+        let always = matches!(sub, None | Some("value" | "type"));
+        if attr.extension.is_none() && name == "members" && always && self.kind.has_members() {
+            return Condition::exactly(statement(
+                "EXISTS (SELECT 1 FROM members m WHERE m.org = r.org AND m.group_id = r.id)",
+            ));
+        }
         match self.table(attr) {
             Some(table) => Condition::exactly(self.held(table, attr)),
             None => Condition::anything(),

@@ -12,7 +12,7 @@ use super::error::of;
 use super::locks::lock;
 use super::tables::attempts;
 use super::{DieselStore, DieselTransaction};
-use crate::secrets::random_id;
+use crate::secrets::{digest, random_id};
 
 /// Who acts where nobody signed in: whoever runs the server.
 pub const OPERATOR: &str = "operator";
@@ -98,6 +98,8 @@ impl DieselStore {
         most: i64,
         (since, now): (Timestamp, Timestamp),
     ) -> Result<bool> {
+        // Whose tries they are is told apart, and not kept.
+        let subject = &*digest(subject);
         // Whoever is over the limit costs no write.
         let made: i64 = self.0.glance(|conn| {
             attempts::table
@@ -138,11 +140,25 @@ impl DieselStore {
         })
     }
 
+    /// Forgets all tries of before then: they count no more.
+    ///
+    /// # Errors
+    /// From the database.
+    pub(crate) fn forget_old_tries(&self, before: Timestamp) -> Result<()> {
+        self.0.write(|conn| {
+            diesel::delete(attempts::table.filter(attempts::at.lt(before.as_millisecond())))
+                .execute(conn)
+                .map_err(of)
+                .map(drop)
+        })
+    }
+
     /// Forgets the tries of `subject`: one succeeded.
     ///
     /// # Errors
     /// From the database.
     pub fn forget_tries(&self, subject: &str) -> Result<()> {
+        let subject = &*digest(subject);
         self.0.write(|conn| {
             diesel::delete(attempts::table.filter(attempts::subject.eq(subject)))
                 .execute(conn)
@@ -158,6 +174,7 @@ impl DieselTransaction<'_> {
     /// # Errors
     /// From the database.
     pub(crate) fn forget_latest_try(&mut self, subject: &str) -> Result<()> {
+        let subject = &*digest(subject);
         let latest: Option<(i64, String)> = attempts::table
             .filter(attempts::subject.eq(subject))
             .order((attempts::at.desc(), attempts::id.desc()))

@@ -17,7 +17,7 @@ use super::index::IndexPlan;
 use super::link::Link;
 #[cfg(feature = "postgres")]
 use super::locks::share_writes;
-use super::locks::{Hold, lock, stop_writes};
+use super::locks::{Hold, as_long_as_it_takes, lock, stop_writes};
 use super::statement::{Statement, statement};
 use super::transaction::DieselTransaction;
 use super::{Indexed, Inner, setting};
@@ -246,6 +246,7 @@ impl Inner {
                     plan.beyond_standard()
                 );
                 stop_writes(conn)?;
+                as_long_as_it_takes(conn)?;
                 self.reindex(conn, &plan)?;
             }
             statement("INSERT INTO settings (name, value) VALUES (")

@@ -1,25 +1,52 @@
 //! Searches: in SQL where the keys tell all of it, else by looking at what they leave over.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use scim_core::filter::{Op, Predicate};
-use scim_core::query::{Page, Query, Window};
-use scim_core::resource::Resource;
+use scim_core::query::{Page, Position, Query, Window};
+use scim_core::resource::{Id, Resource};
 use scim_core::schema::ResourceType;
 use scim_core::store::hydrate;
 use scim_core::{Error, Kind, Result};
+use serde_json::Value;
 
 use super::index::IndexPlan;
 use super::narrow::{Condition, Keys, Reach, Scope, asks_the_plan};
 use super::order::Order;
 use super::statement::{Statement, integer, name, statement};
-use super::transaction::{COLUMNS, Columns, DieselTransaction, FEW, Row};
+use super::transaction::{COLUMNS, Columns, DieselTransaction, FEW, LIST, Row};
 
 /// Rows looked at in one go.
 const CHUNK: usize = 1000;
 
+/// Resources that match and are kept while others are looked at; of more, those of the page are read again.
+const KEPT: usize = 16;
+
+/// What the resources of a page may take together, in bytes; one may take more.
+const PAGE_BYTES: usize = 16 << 20;
+
 /// Resources that are read by their keys before it is known whether that is all.
 const SOME: usize = 24;
+
+/// What matches: where it stands, and the resources themselves as long as they are few.
+#[derive(Default)]
+struct Matching {
+    placed: Vec<(Position, Id)>,
+    kept: Vec<Resource>,
+}
+
+impl Matching {
+    fn add(&mut self, query: &Query, resource: Resource) -> Result<()> {
+        self.placed.push((query.position(&resource)?, resource.id().clone()));
+        if self.placed.len() <= KEPT {
+            self.kept.push(resource);
+        } else {
+            self.kept = Vec::new();
+        }
+        Ok(())
+    }
+}
 
 impl DieselTransaction<'_> {
     pub(super) fn search_page(&mut self, kind: &Arc<ResourceType>, query: &Query) -> Result<Page> {
@@ -154,8 +181,8 @@ impl DieselTransaction<'_> {
             Some(n) => sql.sql(" OFFSET (0 + ").integer(integer(n)).sql(")"),
             None => sql,
         };
-        let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn()?)?;
-        let more = rows.len() > count;
+        let (rows, cut) = self.rows_of_a_page(sql)?;
+        let more = rows.len() > count || cut;
         let mut resources = rows
             .into_iter()
             .take(count)
@@ -193,14 +220,23 @@ impl DieselTransaction<'_> {
     ) -> Result<Page> {
         let left = total.saturating_sub(offset);
         let more = left > count;
-        let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM ").then(&order.from);
-        let rows: Vec<Row> = order
-            .by(sql, true)
-            .limit(integer(left.min(count)))
-            .sql(" OFFSET (0 + ")
-            .integer(integer(left.saturating_sub(count)))
-            .sql(")")
-            .rows::<Columns, _>(self.conn()?)?;
+        let from = |backward: bool| {
+            let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM ").then(&order.from);
+            let skipped = if backward { left.saturating_sub(count) } else { offset };
+            order
+                .by(sql, backward)
+                .limit(integer(left.min(count)))
+                .sql(" OFFSET (0 + ")
+                .integer(integer(skipped))
+                .sql(")")
+        };
+        let (rows, cut) = self.rows_of_a_page(from(true))?;
+        if cut {
+            // What is left out has to be its end.
+            let (rows, _) = self.rows_of_a_page(from(false))?;
+            let resources = rows.into_iter().map(|row| row.resource(kind));
+            return Ok(Page { total, resources: resources.collect::<Result<_>>()?, more: true });
+        }
         let resources = rows.into_iter().rev().map(|row| row.resource(kind));
         Ok(Page { total, resources: resources.collect::<Result<_>>()?, more })
     }
@@ -213,7 +249,7 @@ impl DieselTransaction<'_> {
         condition: Option<&Condition>,
     ) -> Result<Page> {
         let needs = query.predicate.as_ref().map(|p| p.needs()).unwrap_or_default();
-        let (mut matching, mut looked, mut after) = (Vec::new(), 0_usize, String::new());
+        let (mut matching, mut looked, mut after) = (Matching::default(), 0_usize, String::new());
         loop {
             let mut sql = statement("SELECT ")
                 .sql(COLUMNS)
@@ -227,37 +263,108 @@ impl DieselTransaction<'_> {
                 sql = sql.sql(" AND (").then(&condition.sql).sql(")");
             }
             let sql = sql.sql(" ORDER BY r.id").limit(integer(CHUNK));
-            let rows: Vec<Row> = sql.rows::<Columns, _>(self.conn()?)?;
-            let full = rows.len() == CHUNK;
-            looked = looked.saturating_add(rows.len());
-            if looked > self.store.budget {
-                return Err(Error::new(
-                    Kind::TooMany,
-                    format!(
-                        "The search would look at more than {} resources; add a condition on an indexed \
-                         attribute such as userName, externalId or emails.value",
-                        self.store.budget
-                    ),
-                ));
-            }
+            let (rows, cut) = self.rows_of_a_page(sql)?;
+            let full = cut || rows.len() == CHUNK;
+            looked = self.look(looked, rows.len())?;
             if let Some(last) = rows.last() {
                 after.clone_from(&last.0);
             }
             let rows = rows.into_iter().map(|row| row.resource(kind));
             let resources = rows.collect::<Result<Vec<_>>>()?;
             match &query.predicate {
-                None => matching.extend(resources),
+                None => resources.into_iter().try_for_each(|r| matching.add(query, r))?,
                 Some(predicate) => {
-                    let whole = hydrate(self, &resources, needs)?;
-                    let all = resources.into_iter().zip(whole);
-                    matching
-                        .extend(all.filter(|(_, whole)| predicate.matches(whole)).map(|(r, _)| r));
+                    // A group's members are many.
+                    let at_once = if needs.members { 1 } else { CHUNK };
+                    for some in resources.chunks(at_once) {
+                        let whole = hydrate(self, some, needs)?;
+                        for (resource, whole) in some.iter().zip(&whole) {
+                            let members = whole.get("members").and_then(Value::as_array);
+                            looked = self.look(looked, members.map_or(0, Vec::len))?;
+                            if predicate.matches(whole) {
+                                matching.add(query, resource.clone())?;
+                            }
+                        }
+                    }
                 }
             }
             if !full {
-                return query.page(matching);
+                return self.page_of(kind, query, matching);
             }
         }
+    }
+
+    /// Counts so many more that are looked at.
+    fn look(&self, looked: usize, more: usize) -> Result<usize> {
+        let looked = looked.saturating_add(more);
+        if looked <= self.store.budget {
+            return Ok(looked);
+        }
+        let detail = format!(
+            "The search would look at more than {} resources; add a condition on an indexed attribute such as \
+             userName, externalId or emails.value",
+            self.store.budget
+        );
+        Err(Error::new(Kind::TooMany, detail))
+    }
+
+    /// The page out of what matches.
+    fn page_of(
+        &mut self,
+        kind: &Arc<ResourceType>,
+        query: &Query,
+        matching: Matching,
+    ) -> Result<Page> {
+        let Matching { placed, kept } = matching;
+        let total = placed.len();
+        let (mut ids, mut more) = query.cut(placed);
+        // What doesn't fit is at the end that is read last.
+        let backward = matches!(query.window, Window::Before { .. });
+        if backward {
+            ids.reverse();
+        }
+        let mut found: HashMap<Id, Resource> =
+            kept.into_iter().map(|resource| (resource.id().clone(), resource)).collect();
+        let (mut resources, mut bytes) = (Vec::with_capacity(ids.len()), 0_usize);
+        'all: for some in ids.chunks(LIST) {
+            if total > KEPT {
+                let rows = statement("SELECT ")
+                    .sql(COLUMNS)
+                    .sql(" FROM resources r WHERE r.org = ")
+                    .text(self.tenant.as_str())
+                    .sql(" AND r.kind = ")
+                    .text(&kind.name)
+                    .sql(" AND r.id ")
+                    .among(some.iter().map(Id::as_str))
+                    .rows::<Columns, Row>(self.conn()?)?;
+                for row in rows {
+                    let resource = row.resource(kind)?;
+                    found.insert(resource.id().clone(), resource);
+                }
+            }
+            for id in some {
+                let Some(resource) = found.remove(id) else { continue };
+                bytes = bytes.saturating_add(resource.text().len());
+                if bytes > PAGE_BYTES && !resources.is_empty() {
+                    more = true;
+                    break 'all;
+                }
+                resources.push(resource);
+            }
+        }
+        if backward {
+            resources.reverse();
+        }
+        Ok(Page { total, resources, more })
+    }
+
+    /// Rows of a page, as many as fit; tells whether there were more.
+    fn rows_of_a_page(&mut self, sql: Statement) -> Result<(Vec<Row>, bool)> {
+        let (mut bytes, mut first) = (0_usize, true);
+        sql.rows_while::<Columns, Row>(self.conn()?, |row| {
+            bytes = bytes.saturating_add(row.size());
+            std::mem::take(&mut first) || bytes <= PAGE_BYTES
+        })
     }
 
     /// A page of a type in the order of ids.

@@ -197,6 +197,48 @@ impl Statement {
         .map_err(of)
     }
 
+    /// As [`Self::rows`], up to the first that `goes_on` is false for, that one left out. Tells whether there is one.
+    pub(super) fn rows_while<ST, R>(
+        self,
+        conn: &mut Conn,
+        mut goes_on: impl FnMut(&R) -> bool,
+    ) -> Result<(Vec<R>, bool)>
+    where
+        Typed<ST>: Readable<R>,
+    {
+        let typed = Typed::<ST>(self, PhantomData);
+        let mut rows = Vec::new();
+        let mut take = |row: QueryResult<R>| {
+            let row = row.map_err(of)?;
+            let goes_on = goes_on(&row);
+            if goes_on {
+                rows.push(row);
+            }
+            Ok(goes_on)
+        };
+        let mut cut = false;
+        match conn {
+            Conn::Sqlite(conn) => {
+                for row in typed.load_iter::<R, DefaultLoadingMode>(conn).map_err(of)? {
+                    if !take(row)? {
+                        cut = true;
+                        break;
+                    }
+                }
+            }
+            #[cfg(feature = "postgres")]
+            Conn::Postgres(conn) => {
+                for row in typed.load_iter::<R, DefaultLoadingMode>(conn).map_err(of)? {
+                    if !take(row)? {
+                        cut = true;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((rows, cut))
+    }
+
     /// As [`Self::rows`], of the statement that has that name.
     pub(super) fn rows_of<K: Name, ST, R>(self, conn: &mut Conn) -> Result<Vec<R>>
     where

@@ -7,7 +7,10 @@ use super::codes::good_code;
 use super::names::require_free_name;
 use crate::error::Result;
 use crate::org::people::{self, accounts_below};
-use crate::org::{ByPassword, Cause, ClaimedDomain, Organization, Records, Role, ScimName};
+use crate::org::{
+    ByPassword, Cause, ClaimedDomain, DomainName, EmailAddress, Organization, Records, Role,
+    ScimName,
+};
 use crate::resource::Id;
 use crate::store::Tenant;
 
@@ -56,11 +59,11 @@ pub fn preview<R: Records>(
         None => None,
         Some(name) => Some(name_match(tx, &admin.id, name)?),
     };
-    let verified: BTreeSet<String> = tx
+    let verified: BTreeSet<DomainName> = tx
         .domains(&admin.id)?
         .into_iter()
         .filter(ClaimedDomain::holds)
-        .map(|domain| domain.name.to_string())
+        .map(|domain| domain.name)
         .collect();
     let settings = tx.sso(&admin.id)?;
     let hidden: Vec<_> = tx.domains(&organization.id)?;
@@ -70,9 +73,8 @@ pub fn preview<R: Records>(
         let (page, next) = people::members(tx, organization, after, MEMBERS_AT_A_TIME)?;
         for member in page {
             let email = tx.account(&member.account)?.and_then(|account| account.email);
-            let domain =
-                email.as_deref().and_then(|e| e.rsplit_once('@')).map(|(_, d)| d.to_lowercase());
-            if domain.is_none_or(|domain| !verified.contains(&domain)) {
+            let email = email.as_deref().and_then(|email| EmailAddress::parse(email).ok());
+            if email.is_none_or(|email| !verified.contains(email.domain())) {
                 members_outside += 1;
             }
         }
@@ -83,7 +85,7 @@ pub fn preview<R: Records>(
     }
     let warnings = warnings(tx, &organization.id, &admin.id)?;
     Ok(Preview {
-        domains: verified.into_iter().collect(),
+        domains: verified.iter().map(DomainName::to_string).collect(),
         sso: settings.map_or((false, false), |s| (s.enabled, s.required)),
         members_outside,
         hidden_domains: hidden.into_iter().map(|domain| domain.name.to_string()).collect(),

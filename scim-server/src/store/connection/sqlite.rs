@@ -58,10 +58,12 @@ impl Place {
         self.make_private();
         let mut conn = SqliteConnection::establish(&self.path).map_err(|_| hint())?;
         let prepare = match role {
+            // A file that can only be read shows it when something is written; nothing goes by this number.
             Role::Writer => {
                 "PRAGMA busy_timeout=5000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
                  PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF; PRAGMA case_sensitive_like=ON; \
-                 PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0"
+                 PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=0; \
+                 PRAGMA user_version=0"
             }
             Role::Copier => "PRAGMA busy_timeout=0; PRAGMA synchronous=FULL",
             // In this mode the file is locked as long as the connection lives; it can't be while another has
@@ -82,7 +84,8 @@ impl Place {
         let mut tries = 0;
         while let Err(error) = conn.batch_execute(prepare) {
             tries += 1;
-            if tries >= OPENING_TRIES || !is_passing(&error) {
+            let stays = !is_passing(&error) || error.to_string().contains("readonly");
+            if tries >= OPENING_TRIES || stays {
                 return Err(match role {
                     Role::Alone if is_passing(&error) => {
                         "another program has it open; stop all servers that use it".to_owned()

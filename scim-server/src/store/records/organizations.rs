@@ -8,6 +8,7 @@ use scim_core::{Error, Result};
 
 use super::{all, from, one, time, word};
 use crate::store::error::of;
+use crate::store::locks::as_long_as_it_takes;
 use crate::store::plans::stored_plan;
 use crate::store::statement::integer;
 use crate::store::statement::{name, statement};
@@ -107,6 +108,7 @@ impl OrganizationRecords for DieselTransaction<'_> {
     fn remove_organization(&mut self, id: &Tenant) -> Result<()> {
         self.enter_alone(id)?;
         self.unsettle();
+        as_long_as_it_takes(self.conn()?)?;
         let org = id.as_str();
         macro_rules! clear {
             ($($table:ident),+) => {$(

@@ -26,6 +26,11 @@ pub(in crate::store) type Columns = (Text, BigInt, BigInt, BigInt, Text, Nullabl
 pub(in crate::store) struct Row(pub(in crate::store) String, i64, i64, i64, String, Option<String>);
 
 impl Row {
+    /// About how much memory it takes, in bytes.
+    pub(in crate::store) fn size(&self) -> usize {
+        self.4.len().saturating_add(self.5.as_ref().map_or(0, String::len))
+    }
+
     pub(in crate::store) fn resource(self, kind: &Arc<ResourceType>) -> Result<Resource> {
         let Self(id, version, created, modified, text, secrets) = self;
         let stored = Stored {
