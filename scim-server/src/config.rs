@@ -1,6 +1,7 @@
 //! Settings: a flag counts before an environment variable, that before the file, that before the
 //! default.
 
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,7 +68,7 @@ pub struct Serving {
     /// The path that SCIM is served under [default: /scim/v2]
     #[arg(long, env = "SCIM_BASE_PATH", value_name = "PATH")]
     pub base_path: Option<String>,
-    /// Believe X-Forwarded-Proto and X-Forwarded-Host: only behind a proxy that sets them
+    /// Believe X-Forwarded-For (the last address), -Proto and -Host: only behind a proxy that sets all three
     #[arg(long, env = "SCIM_BEHIND_PROXY", num_args = 0..=1, default_missing_value = "true")]
     pub behind_proxy: Option<bool>,
     /// The largest body of a request, in bytes [default: 1048576]
@@ -205,6 +206,15 @@ impl Config {
         let seconds = |flag: Option<u64>, file: Option<u64>, default| {
             Duration::from_secs(flag.or(file).unwrap_or(default).max(1))
         };
+        let max_body = at_least(1, "max-body", serving.max_body.or(file.max_body))?;
+        let max_large_body =
+            at_least(1, "max-large-body", serving.max_large_body.or(file.max_large_body))?;
+        let concurrency = at_least(1, "concurrency", serving.concurrency.or(file.concurrency))?;
+        at_least(1, "readers", serving.readers.or(file.readers))?;
+        at_least(1, "writers", serving.writers.or(file.writers))?;
+        at_least(1, "token-limit", common.token_limit.or(file.token_limit))?;
+        at_least(1, "pool-wait", common.pool_wait.or(file.pool_wait))?;
+        at_least(2, "connect-timeout", common.connect_timeout.or(file.connect_timeout))?;
         Ok(Self {
             store,
             log_format: common.log_format.or(file.log_format).unwrap_or_default(),
@@ -213,13 +223,13 @@ impl Config {
                 .or(file.listen)
                 .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080))),
             public_url: public_url(common.public_url.clone().or(file.public_url))?,
-            base_path: format!("/{}", base_path.trim_matches('/')),
+            base_path: path_to_serve(&base_path)?,
             behind_proxy: serving.behind_proxy.or(file.behind_proxy).unwrap_or(false),
-            max_body: serving.max_body.or(file.max_body).unwrap_or(1 << 20),
-            max_large_body: serving.max_large_body.or(file.max_large_body).unwrap_or(8 << 20),
+            max_body: max_body.unwrap_or(1 << 20),
+            max_large_body: max_large_body.unwrap_or(8 << 20),
             body_timeout: seconds(serving.body_timeout, file.body_timeout, 15),
             head_timeout: seconds(serving.head_timeout, file.head_timeout, 5),
-            concurrency: serving.concurrency.or(file.concurrency).unwrap_or(64).max(1),
+            concurrency: concurrency.unwrap_or(64),
             dns_server: common.dns_server.or(file.dns_server),
             failure_limit: serving.failure_limit.or(file.failure_limit).unwrap_or(100),
             domain_check_interval: seconds(
@@ -269,6 +279,32 @@ impl File {
     }
 }
 
+/// A setting that has to be so large.
+fn at_least<N: PartialOrd + Display>(least: N, name: &str, value: Option<N>) -> Result<Option<N>> {
+    match value {
+        Some(value) if value < least => bail!("--{name} must be at least {least}, not {value}"),
+        value => Ok(value),
+    }
+}
+
+/// The path that SCIM is served under, with a slash at its beginning and none at its end.
+fn path_to_serve(path: &str) -> Result<String> {
+    let path = format!("/{}", path.trim_matches('/'));
+    let plain = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+    };
+    let taken = ["/api", "/healthz", "/readyz"];
+    let is_taken = taken.iter().any(|own| path == *own || path.starts_with(&format!("{own}/")));
+    if is_taken || !path.split('/').skip(1).all(plain) {
+        bail!(
+            "SCIM can't be served under \"{path}\"; choose a --base-path like /scim/v2, of letters, digits, \
+             - . _ ~ and not below /api, /healthz or /readyz"
+        );
+    }
+    Ok(path)
+}
+
 fn public_url(url: Option<String>) -> Result<Option<String>> {
     let Some(url) = url else { return Ok(None) };
     let trimmed = url.trim_end_matches('/');
@@ -295,6 +331,21 @@ mod tests {
         let serving = Serving { max_body: Some(7), ..Serving::default() };
         let config = Config::new(&common, serving).unwrap();
         assert_eq!(config.listen.port(), 9);
+        for (base, path) in [
+            ("/scim", Some("/scim")),
+            ("a/b/", Some("/a/b")),
+            ("/", None),
+            ("/api/v1", None),
+            ("/a/../b", None),
+            ("/healthz", None),
+            ("/a b", None),
+        ] {
+            let serving = Serving { base_path: Some(base.into()), ..Serving::default() };
+            let config = Config::new(&Common::default(), serving).ok();
+            assert_eq!(config.map(|c| c.base_path).as_deref(), path, "{base}");
+        }
+        let nothing = Serving { concurrency: Some(0), ..Serving::default() };
+        assert!(Config::new(&Common::default(), nothing).is_err());
         assert_eq!(config.base_path, "/scim");
         assert_eq!(config.max_body, 7);
         assert_eq!(config.store.url, "sqlite:scim.db");

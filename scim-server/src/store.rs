@@ -192,7 +192,7 @@ impl DieselStore {
         }
         let mut first = connection::open(&target, Role::Writer)?;
         connection::require_primary(&mut first, &target)?;
-        migrate::run(&mut first, &target)?;
+        migrate::run(&mut first, &target, options.create)?;
         let facts = connection::facts(&mut first, &target)?;
         if setting(&mut first, copy::MARK).map_err(|e| OpenError::of(&target, &e))?.is_some() {
             return Err(OpenError::new(format!(

@@ -50,6 +50,26 @@ fn found(store: &DieselStore, org: &Tenant, name: &str) -> Organization {
     store.write_records(|tx| linking::create(tx, org.clone(), &new, &cause)).unwrap().0
 }
 
+/// Only what may begin a directory makes one, and none makes it beside the tables of another program.
+#[test]
+fn a_database_is_taken_for_a_directory_only_if_it_is_one() {
+    let registry = testkit::registry();
+    let place = Place::fresh();
+    let reads = Options { create: false, ..place.options() };
+    let refused =
+        |options: &Options| DieselStore::open(options, &registry).unwrap_err().to_string();
+    place.execute("CREATE TABLE invoices (id INTEGER)");
+    for options in [&reads, &place.options()] {
+        let said = refused(options);
+        assert!(said.contains("another program") && said.contains("invoices"), "{said}");
+    }
+    place.execute("DROP TABLE invoices");
+    let said = refused(&reads);
+    assert!(said.contains("is empty") && said.contains("migrate"), "{said}");
+    drop(place.open());
+    drop(DieselStore::open(&reads, &registry).unwrap());
+}
+
 /// What the connection that writes remembers is as it is stored: whoever changed it, and if the change was undone.
 #[test]
 fn a_write_sees_what_was_written_before_it() {

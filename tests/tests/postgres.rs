@@ -280,7 +280,7 @@ fn while_postgresql_hangs_requests_are_answered_with_503() {
 #[test]
 fn a_standby_is_not_ready_and_no_server_starts_on_it() {
     let postgres = Postgres::start();
-    let mut server = Server::on(postgres.database(), &["--pool-wait", "0"], &[]);
+    let mut server = Server::on(postgres.database(), &["--pool-wait", "1"], &[]);
     let client = server.provisioner();
     let ann = client.post("/Users", &user("ann")).is(201).id();
     postgres.into_standby();

@@ -78,8 +78,11 @@ pub fn copy(
     if source.to_string() == target.to_string() {
         return Err(OpenError::new("A database can't be copied to itself"));
     }
-    source.require()?;
-    let (mut source, mut target) = (Side::open(source)?, Side::open(target)?);
+    if source.require().is_err() {
+        let detail = format!("{source} isn't there; name the right one with --from");
+        return Err(OpenError::new(detail));
+    }
+    let (mut source, mut target) = (Side::open(source, false)?, Side::open(target, true)?);
     target.be_the_only_copy()?;
     source.keep_writers_away()?;
     if source.setting(MARK)?.is_some() {
@@ -142,10 +145,10 @@ pub fn copy(
 }
 
 impl Side {
-    fn open(target: Target) -> std::result::Result<Self, OpenError> {
+    fn open(target: Target, create: bool) -> std::result::Result<Self, OpenError> {
         let mut conn = connection::open(&target, Role::Alone)?;
         connection::require_primary(&mut conn, &target)?;
-        migrate::run(&mut conn, &target)?;
+        migrate::run(&mut conn, &target, create)?;
         let mut side = Self { conn, target };
         side.check_tables()?;
         Ok(side)

@@ -2,6 +2,8 @@
 
 use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
 use diesel::migration::{Migration, MigrationSource};
+use diesel::sql_types::Text;
+use diesel::{QueryableByName, RunQueryDsl as _, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{Conn, Target};
@@ -15,14 +17,30 @@ const POSTGRES: EmbeddedMigrations = embed_migrations!("../schema/postgres");
 #[cfg(feature = "postgres")]
 const LOCK: &str = "SELECT pg_advisory_xact_lock(7526764)";
 
-pub(super) fn run(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
+/// Diesel's own table.
+const APPLIED: &str = "__diesel_schema_migrations";
+
+/// A table, by its name.
+#[derive(QueryableByName)]
+struct Table {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// Brings the schema up to date; makes it in an empty database, if `create` says so.
+pub(super) fn run(conn: &mut Conn, target: &Target, create: bool) -> Result<(), OpenError> {
     let fail = |why: String| OpenError::new(format!("{target} can't be migrated: {why}"));
     match conn {
         Conn::Sqlite(conn) => {
             // Whoever comes second waits (busy_timeout) and finds nothing left to do.
             AnsiTransactionManager::begin_transaction_sql(conn, "BEGIN EXCLUSIVE")
                 .map_err(|e| fail(format!("{e}; is another program holding it?")))?;
-            let done = up_to_date(conn, SQLITE, target);
+            let tables = sql_query("SELECT name FROM sqlite_master WHERE type = 'table'");
+            let done = tables
+                .load(conn)
+                .map_err(|e| fail(e.to_string()))
+                .and_then(|tables| require_own(&tables, target, create))
+                .and_then(|()| up_to_date(conn, SQLITE, target));
             end(conn, done, target)
         }
         #[cfg(feature = "postgres")]
@@ -33,10 +51,36 @@ pub(super) fn run(conn: &mut Conn, target: &Target) -> Result<(), OpenError> {
             let done = conn
                 .batch_execute("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
                 .and_then(|()| conn.batch_execute(LOCK))
+                .and_then(|()| {
+                    sql_query(
+                        "SELECT CAST(tablename AS TEXT) AS name FROM pg_tables \
+                         WHERE schemaname = current_schema()",
+                    )
+                    .load(conn)
+                })
                 .map_err(|e| fail(e.to_string()))
+                .and_then(|tables| require_own(&tables, target, create))
                 .and_then(|()| up_to_date(conn, POSTGRES, target));
             end(conn, done, target)
         }
+    }
+}
+
+/// # Errors
+/// For a database that is another program's; for an empty one, if none is to be made.
+fn require_own(tables: &[Table], target: &Target, create: bool) -> Result<(), OpenError> {
+    if tables.iter().any(|table| table.name == APPLIED) {
+        return Ok(());
+    }
+    match tables.first().map(|table| &table.name) {
+        None if create => Ok(()),
+        None => Err(OpenError::new(format!(
+            "{target} is empty; name the right one with --database-url or SCIM_DATABASE_URL \
+             (scim-server migrate makes a directory in it)"
+        ))),
+        Some(name) => Err(OpenError::new(format!(
+            "{target} is another program's: it has a table \"{name}\"; name an empty database"
+        ))),
     }
 }
 

@@ -50,6 +50,18 @@ impl Place {
         Self { url, _folder: tempfile::tempdir().unwrap(), made: Some((server, name)) }
     }
 
+    /// Runs SQL on it.
+    pub fn execute(&self, sql: &str) {
+        use diesel::connection::SimpleConnection as _;
+        use diesel::{Connection as _, SqliteConnection};
+        #[cfg(feature = "postgres")]
+        if self.made.is_some() {
+            return execute(&self.url, sql);
+        }
+        let file = self.url.trim_start_matches("sqlite:");
+        SqliteConnection::establish(file).unwrap().batch_execute(sql).unwrap();
+    }
+
     pub fn options(&self) -> Options {
         Options { wait: Duration::from_secs(30), ..Options::new(&self.url) }
     }
