@@ -183,3 +183,32 @@ fn refused_requests_of_a_client_are_counted_and_told() {
     assert_eq!(told[0]["detail"], expected);
     assert!(!told[0].to_string().contains("secret"), "{told:?}");
 }
+
+#[test]
+fn the_log_says_what_was_set() {
+    let f = scim_tests::Family::start();
+    let path = format!("/organizations/{}/sso", f.hq);
+    for issuer in ["https://one.example.com", "https://two.example.com"] {
+        let sso = json!({"protocol": "oidc", "issuer": issuer, "client_id": "c",
+            "client_secret": "hidden-secret", "enabled": true, "required": false});
+        f.operator.put(&path, sso).is(200);
+    }
+    let ann = f.user("ann@example.com");
+    let spec = json!({"preset": "okta", "scopes": "read", "user": ann});
+    f.operator.post(&format!("/organizations/{}/scim/tokens", f.hq), spec).is(201);
+    f.sign_in(&f.hq, "ann@example.com");
+    let events = f.operator.events(&f.hq);
+    let details = |name: &str| -> Vec<Value> {
+        let of = events.iter().filter(|event| event["name"] == name);
+        of.map(|event| event["detail"].clone()).collect()
+    };
+    let configured = details("sso.configured");
+    let changed = configured.iter().find(|detail| !detail["before"].is_null()).unwrap();
+    assert_eq!(changed["before"]["issuer"], "https://one.example.com");
+    assert_eq!(changed["after"]["issuer"], "https://two.example.com");
+    assert!(!Value::from(configured.clone()).to_string().contains("hidden-secret"));
+    let made = details("scim_token.created");
+    let made = made.iter().find(|detail| detail["preset"] == "okta").unwrap();
+    assert_eq!((&made["scopes"], &made["user"]), (&json!("read"), &json!(ann)));
+    assert_eq!(details("account.password_set").len(), 1);
+}

@@ -271,7 +271,14 @@ pub fn configure<R: Records>(
         (!glass.0 && glass.1, "sso.break_glass_enabled"),
     ];
     for (_, event) in steps.iter().filter(|(happened, _)| *happened) {
-        cause.tell(tx, org, event, &target(org)?, json!({}))?;
+        let detail = match *event {
+            "sso.configured" => json!({
+                "before": before.as_ref().map(|s| s.provider.facts()),
+                "after": settings.provider.facts(),
+            }),
+            _ => json!({}),
+        };
+        cause.tell(tx, org, event, &target(org)?, detail)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Refusal, Role};
 use crate::error::Result;
@@ -86,6 +87,24 @@ pub struct Oidc {
     pub client_id: String,
     /// The client secret that it gave, encrypted by the host application.
     pub client_secret: String,
+}
+
+impl Provider {
+    /// What the log says of it: nothing secret, and a certificate by its fingerprint.
+    #[must_use]
+    pub fn facts(&self) -> Value {
+        match self {
+            Self::Saml(saml) => {
+                let fingerprints: Vec<_> =
+                    saml.certificates.iter().map(|c| c.fingerprint.as_str()).collect();
+                json!({"protocol": "saml", "issuer": saml.issuer, "sign_on_url": saml.sign_on_url,
+                    "fingerprints": fingerprints})
+            }
+            Self::Oidc(oidc) => {
+                json!({"protocol": "oidc", "issuer": oidc.issuer, "client_id": oidc.client_id})
+            }
+        }
+    }
 }
 
 impl SsoSettings {

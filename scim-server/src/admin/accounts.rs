@@ -146,7 +146,12 @@ pub(super) fn set_password(call: &mut Call<'_, '_>) -> Result<Reply> {
     let _: NewPassword = call.input()?;
     let account = account(call)?;
     let password = call.prepared.as_str().map(str::to_owned);
-    call.tx.end_sessions(&account.id, call.incoming.cause.now)?;
+    let (id, cause) = (account.id.clone(), call.incoming.cause);
+    call.tx.end_sessions(&id, cause.now)?;
     call.tx.put_account(&Account { password, ..account })?;
+    // Whoever sets it gets in: the organizations where that counts know of it.
+    for membership in people::memberships_of(call.tx, &id)? {
+        cause.tell(call.tx, &membership.org, "account.password_set", &id, json!({}))?;
+    }
     Ok(Reply::nothing())
 }

@@ -247,19 +247,25 @@ impl DieselTransaction<'_> {
         .optional_integer(millisecond(spec.expires))
         .sql(")")
         .execute(self.conn()?)?;
-        self.tell_of_token(organization, "scim_token.created", &token.id, cause)?;
+        let detail = serde_json::json!({
+            "preset": token.preset.name(),
+            "scopes": scopes_text(token.scopes),
+            "user": token.user.as_ref().map(Id::as_str),
+            "expires": token.expires.map(scim_core::resource::instant),
+        });
+        self.tell_of_token(organization, ("scim_token.created", detail), &token.id, cause)?;
         Ok((token, secret))
     }
 
     fn tell_of_token(
         &mut self,
         organization: &Tenant,
-        event: &str,
+        (event, detail): (&str, serde_json::Value),
         id: &str,
         cause: &Cause<'_>,
     ) -> Result<()> {
         let target = Id::parse(id).ok_or_else(|| Error::internal("a token's id that is none"))?;
-        cause.tell(self, organization, event, &target, serde_json::json!({}))
+        cause.tell(self, organization, event, &target, detail)
     }
 
     /// The tokens of an organization, the oldest first.
@@ -302,7 +308,8 @@ impl DieselTransaction<'_> {
             .sql(" AND id = ")
             .text(id)
             .execute(self.conn()?)?;
-        self.tell_of_token(organization, "scim_token.revoked", id, cause)?;
+        let told = ("scim_token.revoked", serde_json::json!({}));
+        self.tell_of_token(organization, told, id, cause)?;
         Ok(Token { revoked: Some(cause.now), ..token })
     }
 }
@@ -365,7 +372,7 @@ impl DieselStore {
                     let cause = Cause { env, actor: id, request_id, now: *when };
                     tx.tell_of_token(
                         &Tenant::new(organization),
-                        "scim_token.used_first",
+                        ("scim_token.used_first", serde_json::json!({})),
                         id,
                         &cause,
                     )?;

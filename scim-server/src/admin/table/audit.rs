@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         ]),
         e(
             ("POST", "/organizations/{org}/audit-exports"),
-            ("createAuditExport", "Begin an export of the audit log; the log tells of it"),
+            ("createAuditExport", "Note in the log that it is going to be exported; the entries are read from `audit-events?order=oldest`"),
             ADMIN,
             audit::begin_export,
         )
