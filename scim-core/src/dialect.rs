@@ -41,6 +41,17 @@ impl Preset {
             Self::Okta | Self::Entra => true,
         }
     }
+
+    /// Whether names that no schema knows are refused.
+    #[must_use]
+    pub fn refuses_unknown(self) -> bool {
+        !self.uses(Normalizer::IgnoreUnknown)
+    }
+
+    /// Whether a path that selects nothing is an error even for `remove`.
+    pub(crate) fn insists_on_targets(self) -> bool {
+        !self.uses(Normalizer::CreateMissingElement)
+    }
 }
 
 impl fmt::Display for Preset {

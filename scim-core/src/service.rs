@@ -14,9 +14,11 @@ mod precondition;
 mod read;
 mod render;
 mod route;
+mod search;
 mod secrets;
 mod settings;
 mod stream;
+mod tell;
 mod write;
 
 pub use settings::Settings;

@@ -280,7 +280,11 @@ impl File {
 }
 
 /// A setting that has to be so large.
-fn at_least<N: PartialOrd + Display>(least: N, name: &str, value: Option<N>) -> Result<Option<N>> {
+fn at_least<N: Copy + PartialOrd + Display>(
+    least: N,
+    name: &str,
+    value: Option<N>,
+) -> Result<Option<N>> {
     match value {
         Some(value) if value < least => bail!("--{name} must be at least {least}, not {value}"),
         value => Ok(value),

@@ -141,7 +141,7 @@ impl Operations {
             "patch_apply" => {
                 let mut changed = self.document.clone();
                 let mut secrets = Map::new();
-                self.parsed.apply(&mut changed, &mut secrets, &self.user, &mut dialect).unwrap();
+                self.parsed.apply(&mut changed, &mut secrets, &mut dialect).unwrap();
             }
             "projection" => drop(self.projection.apply(&self.user, &self.document)),
             "page_by_cursor" => {

@@ -5,12 +5,12 @@ use serde_json::{Map, Value};
 use super::{Edit, Patch, Selection, Verb};
 use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
-use crate::schema::{Attribute, ResourceType, Returned, Type};
+use crate::schema::{Attribute, Returned, Type};
 use crate::text;
 
 impl Patch {
     /// Makes all edits, or fails having made some: the caller throws both maps away then. The result is
-    /// to be checked with [`ResourceType::check`].
+    /// to be checked with [`crate::schema::ResourceType::check`].
     ///
     /// `document` and `secrets` are as [`crate::resource::Resource`] keeps them.
     ///
@@ -20,10 +20,8 @@ impl Patch {
         &self,
         document: &mut Map<String, Value>,
         secrets: &mut Map<String, Value>,
-        kind: &ResourceType,
         dialect: &mut Dialect,
     ) -> Result<()> {
-        let _ = kind;
         for edit in &self.edits {
             edit.apply(document, secrets, dialect).map_err(|error| {
                 let detail = format!("Operations[{}]: {}", edit.number, error.detail());

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::listed::{self, Listed};
 use super::members::{Given, Where, member_change};
 use super::{Edit, Patch, Selection, Verb};
-use crate::dialect::{Dialect, Normalizer, Preset};
+use crate::dialect::{Dialect, Normalizer};
 use crate::error::{Error, Kind, Result};
 use crate::filter::{Filter, Literal, Op, Options, Predicate};
 use crate::json;
@@ -395,12 +395,5 @@ fn equations(
         }
         Filter::Or(_) | Filter::Not(_) | Filter::Compare(..) | Filter::Present(_) => Ok(false),
         Filter::Within(..) => Ok(false),
-    }
-}
-
-impl Preset {
-    /// Whether a path that selects nothing is an error even for `remove`.
-    pub(super) fn insists_on_targets(self) -> bool {
-        !self.uses(Normalizer::CreateMissingElement)
     }
 }

@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use super::members::Delta;
 use super::precondition::Precondition;
 use super::route::no_such;
+use super::tell::{MEMBERS_CHANGED, changed_names, names, verb};
 use super::write::{Action, Outcome, Write, require_not_too_large};
 use super::{Call, Inner};
 use crate::dialect::{Dialect, Normalizer};
 use crate::directory::{Change, Directory, Occasion};
 use crate::error::{Kind, Result};
-use crate::event::Event;
 use crate::filter::{Compare, Op, Operand, Predicate};
 use crate::patch::Patch;
 use crate::path::AttrPath;
@@ -22,9 +22,6 @@ use crate::resource::{Resource, Stored};
 use crate::schema::{AttrRef, Checked, Intent, ResourceType};
 use crate::store::Transaction;
 use crate::text;
-
-/// What happens to a group whose members change, and nothing else of it.
-const MEMBERS_CHANGED: &str = "members_changed";
 
 impl<S, D> Inner<S, D> {
     /// Makes a prepared change inside a transaction: checks the precondition, writes, asks the
@@ -39,28 +36,23 @@ impl<S, D> Inner<S, D> {
     where
         D: Directory<T>,
     {
-        let Write { kind, id, action, precondition } = write;
-        if let Action::Create(new, members) = action {
-            return self.execute_create(tx, call, new, members.as_deref(), dialect);
-        }
-        let alone = match action {
-            Action::Create(..) | Action::Delete => true,
-            // Its name, or all of its members.
-            Action::Replace(_) => kind.has_members(),
-            Action::Patch(patch) => kind.has_members() && !patch.is_empty(),
-        };
-        if alone {
-            tx.alone()?;
-        }
-        let old = tx.find(kind, id)?.ok_or_else(|| no_such(kind))?;
-        precondition.check_write(old.version())?;
+        let Write { kind, action, precondition, .. } = write;
         match action {
-            Action::Create(..) | Action::Delete => self.execute_delete(tx, call, old),
+            Action::Create(new, members) => {
+                self.execute_create(tx, call, new, members.as_deref(), dialect)
+            }
+            Action::Delete => {
+                let old = found(tx, write, true)?;
+                self.execute_delete(tx, call, old)
+            }
             Action::Replace(input) => {
+                // Its name, or all of its members.
+                let old = found(tx, write, kind.has_members())?;
                 let checked = kind.check(input.clone(), Intent::Replace(&old), dialect)?;
                 self.execute_replace(tx, call, (old, precondition), checked, dialect)
             }
             Action::Patch(patch) => {
+                let old = found(tx, write, kind.has_members() && !patch.is_empty())?;
                 self.execute_patch(tx, call, (old, precondition), patch, dialect)
             }
         }
@@ -145,7 +137,7 @@ impl<S, D> Inner<S, D> {
         }
         let kind = Arc::clone(old.kind());
         let (mut document, mut secrets) = (old.document()?.clone(), old.secrets().clone());
-        patch.apply(&mut document, &mut secrets, &kind, dialect)?;
+        patch.apply(&mut document, &mut secrets, dialect)?;
         let checked = kind.check(document, Intent::Patch(&old), dialect)?;
         let old = (old, precondition);
         self.store_change(tx, call, old, (checked.document, secrets), dialect, change_members)
@@ -274,51 +266,16 @@ impl<S, D> Inner<S, D> {
         self.tell(tx, call, &old, "deleted", detail, &Dialect::default())?;
         Ok(Outcome { resource: old, fresh: false })
     }
+}
 
-    /// As [`Self::tell`], and who came and went. Of more than one event can name, further ones tell.
-    fn tell_with_members<T: Transaction>(
-        &self,
-        tx: &mut T,
-        call: Call<'_>,
-        (target, verb): (&Resource, &str),
-        mut detail: Value,
-        delta: &Delta,
-        dialect: &Dialect,
-    ) -> Result<()> {
-        let mut members = delta.details();
-        if let (Some(first), Some(detail)) = (members.next(), detail.as_object_mut()) {
-            detail.extend(first);
-        }
-        self.tell(tx, call, target, verb, detail, dialect)?;
-        members.try_for_each(|more| {
-            let more = Value::Object(more);
-            self.tell(tx, call, target, MEMBERS_CHANGED, more, &Dialect::default())
-        })
+/// What is to be changed, if it has the version that the change rests on; alone, where that rests on more.
+fn found<T: Transaction>(tx: &mut T, write: &Write, alone: bool) -> Result<Resource> {
+    if alone {
+        tx.alone()?;
     }
-
-    fn tell<T: Transaction>(
-        &self,
-        tx: &mut T,
-        call: Call<'_>,
-        target: &Resource,
-        verb: &str,
-        mut detail: Value,
-        dialect: &Dialect,
-    ) -> Result<()> {
-        if let (false, Some(detail)) = (dialect.fired().is_empty(), detail.as_object_mut()) {
-            let fired: Vec<_> = dialect.fired().iter().map(|n| n.name()).collect();
-            detail.insert("normalized".into(), fired.into());
-        }
-        tx.append(&Event {
-            id: self.env.ids.next(),
-            at: call.now,
-            name: format!("scim_{}.{verb}", target.kind().name.to_ascii_lowercase()),
-            actor: call.caller.actor.clone(),
-            request_id: call.request_id.to_owned(),
-            target: target.id().clone(),
-            detail,
-        })
-    }
+    let old = tx.find(&write.kind, &write.id)?.ok_or_else(|| no_such(&write.kind))?;
+    write.precondition.check_write(old.version())?;
+    Ok(old)
 }
 
 /// The inactive user that a POST means to bring back: the same `userName` and the same `externalId`.
@@ -354,28 +311,4 @@ fn returning<T: Transaction>(
         && there.get("externalId") == Some(external)
         && dialect.allows(Normalizer::ReactivateOnCreate);
     Ok(returns.then_some(old))
-}
-
-fn names(document: &Map<String, Value>) -> Vec<&str> {
-    document.keys().map(String::as_str).filter(|name| *name != "schemas").collect()
-}
-
-/// The top-level names whose values differ.
-fn changed_names(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<String> {
-    let changed = new.iter().filter(|(name, value)| old.get(*name) != Some(value));
-    let gone = old.keys().filter(|name| !new.contains_key(*name));
-    changed.map(|(name, _)| name).chain(gone).cloned().collect()
-}
-
-fn verb(old: &Resource, new: &Resource) -> Result<&'static str> {
-    let field = |resource: &Resource, name: &str| Ok(resource.document()?.get(name).cloned());
-    if old.kind().has_groups() {
-        return Ok(match (field(old, "active")?, field(new, "active")?) {
-            (Some(Value::Bool(true)), Some(Value::Bool(false))) => "deactivated",
-            (Some(Value::Bool(false)), Some(Value::Bool(true))) => "reactivated",
-            _ => "updated",
-        });
-    }
-    let renamed = field(old, "displayName")? != field(new, "displayName")?;
-    Ok(if old.kind().has_members() && renamed { "renamed" } else { "updated" })
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Subcommand;
+use serde_json::json;
 
 use super::desk::{Desk, Plan, path};
 use super::output::Output;
@@ -43,11 +44,15 @@ pub(super) enum LinkRequest {
         org: String,
         /// The request's id, req_…
         id: String,
+        #[command(flatten)]
+        output: Output,
     },
     /// Take back what an organization has asked
     Withdraw {
         /// The id of the organization that asks
         org: String,
+        #[command(flatten)]
+        output: Output,
     },
 }
 
@@ -68,14 +73,15 @@ impl LinkRequest {
             Self::Approve { org, id, plan } => {
                 desk.change(&plan, "POST", &of(&org, &id, "approve"), None)
             }
-            Self::Refuse { org, id } => {
+            Self::Refuse { org, id, output } => {
                 desk.call("POST", &of(&org, &id, "refuse"), "", None)?;
-                println!("Refused {id}.");
+                output.done(&format!("Refused {id}."), &json!({"refused": id}));
                 Ok(ExitCode::SUCCESS)
             }
-            Self::Withdraw { org } => {
+            Self::Withdraw { org, output } => {
                 desk.call("DELETE", &path(&["organizations", &org, "link-request"]), "", None)?;
-                println!("Took back the request of {org} to be linked.");
+                let sentence = format!("Took back the request of {org} to be linked.");
+                output.done(&sentence, &json!({"withdrawn": org}));
                 Ok(ExitCode::SUCCESS)
             }
         }

@@ -20,7 +20,7 @@ fn patch_as(preset: Preset, document: &Value, operations: Value) -> Result<Value
     });
     let patch = Patch::parse(message, kind, &mut dialect)?;
     let (mut document, mut secrets) = (document.as_object().unwrap().clone(), Default::default());
-    patch.apply(&mut document, &mut secrets, kind, &mut dialect)?;
+    patch.apply(&mut document, &mut secrets, &mut dialect)?;
     Ok(Value::Object(document))
 }
 
