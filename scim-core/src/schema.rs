@@ -23,5 +23,9 @@ pub use resource_type::{AttrRef, Extension, ResourceType};
 pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// URN of the Group schema (RFC 7643 §4.2).
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
+/// The name of the resource type whose schema is [`USER`].
+pub const USER_TYPE: &str = "User";
+/// The name of the resource type whose schema is [`GROUP`].
+pub const GROUP_TYPE: &str = "Group";
 /// URN of the enterprise extension of User (RFC 7643 §4.3).
 pub const ENTERPRISE_USER: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";

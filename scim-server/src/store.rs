@@ -44,6 +44,7 @@ pub use groups::GroupSummary;
 pub use organizations::{OPERATOR, new_organization_id};
 pub use tokens::{Token, TokenSpec, parse_scopes, scopes_text};
 pub use transaction::DieselTransaction;
+pub(crate) use writer::{LONGEST, MOST};
 
 use std::fmt;
 use std::sync::Arc;

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::Records;
 use crate::error::Result;
 use crate::resource::Id;
-
-/// The resource type whose members are rows.
-const GROUP_TYPE: &str = "Group";
+use crate::schema::GROUP_TYPE;
 
 /// Members read at a time.
 const PAGE: usize = 1_000;

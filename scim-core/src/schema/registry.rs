@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::attribute::Schema;
 use super::resource_type::{Extension, ResourceType};
+use super::{GROUP, GROUP_TYPE, USER, USER_TYPE};
 use crate::error::{Error, Kind, Result};
 use crate::text::same_name;
 
@@ -102,7 +103,8 @@ impl Registry {
     /// Adds a resource type, JSON in the form of RFC 7643 §6; its schemas must have been added.
     ///
     /// # Errors
-    /// [`Kind::InvalidSyntax`] if it isn't one, [`Kind::NotFound`] if a schema is missing,
+    /// [`Kind::InvalidSyntax`] if it isn't one, or one of the [`USER`] or [`GROUP`] schema has another name than
+    /// [`USER_TYPE`] or [`GROUP_TYPE`]; [`Kind::NotFound`] if a schema is missing,
     /// [`Kind::Conflict`] if its name or endpoint is taken.
     pub fn with_resource_type(mut self, json: &str) -> Result<Self> {
         let declaration: Declaration = serde_json::from_str(json)
@@ -118,6 +120,12 @@ impl Registry {
         {
             let detail = format!("two resource types {} at {endpoint}", declaration.name);
             return Err(Error::new(Kind::Conflict, detail));
+        }
+        for (urn, name) in [(USER, USER_TYPE), (GROUP, GROUP_TYPE)] {
+            if same_name(&declaration.schema, urn) && declaration.name != name {
+                let detail = format!("the resource type of the schema {urn} is called {name}");
+                return Err(Error::invalid_syntax(detail));
+            }
         }
         let resource_type = ResourceType {
             schema: schema(&declaration.schema)?,

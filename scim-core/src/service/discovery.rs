@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::params::Params;
+use super::search::LIST_RESPONSE;
 use super::settings::Settings;
 use crate::error::{Error, Kind, Result};
 use crate::schema::{Registry, ResourceType, Schema};
 
-const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
 const CONFIG: &str = "urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig";
 const RESOURCE_TYPE: &str = "urn:ietf:params:scim:schemas:core:2.0:ResourceType";
 const SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:Schema";

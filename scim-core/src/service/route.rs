@@ -88,11 +88,14 @@ impl Route {
             | Self::Schemas(_) => "GET, HEAD",
             Self::RootSearch | Self::Search(_) | Self::Bulk => "POST",
             Self::Resources(_) => "GET, HEAD, POST",
-            Self::Resource(..) => "GET, HEAD, PUT, PATCH, DELETE",
+            Self::Resource(..) => RESOURCE_METHODS,
             Self::Me => "GET, HEAD, POST, PUT, PATCH, DELETE",
         }
     }
 }
+
+/// What there is to be done to a resource.
+pub(super) const RESOURCE_METHODS: &str = "GET, HEAD, PUT, PATCH, DELETE";
 
 /// The same answer for an id that never was, one that is gone, and one of another organization (S2).
 pub(super) fn no_such(kind: &ResourceType) -> Error {

@@ -19,6 +19,9 @@ use crate::resource::Resource;
 use crate::schema::{AttrRef, ResourceType, Type};
 use crate::store::{Foresight, Store, Transaction};
 
+/// The schema of an answer with several resources.
+pub(super) const LIST_RESPONSE: &str = "urn:ietf:params:scim:api:messages:2.0:ListResponse";
+
 /// How far into results of several types a page by index may reach: each type is read up to there.
 const DEEPEST_MIXED_OFFSET: usize = 10_000;
 
@@ -125,7 +128,7 @@ where
     ) -> Result<Output> {
         let Page { total, resources, more } = page;
         let mut output = Output::default();
-        output.raw("{\"schemas\":[\"urn:ietf:params:scim:api:messages:2.0:ListResponse\"]");
+        output.raw(&format!("{{\"schemas\":[\"{LIST_RESPONSE}\"]"));
         output.raw(&format!(",\"totalResults\":{total},\"itemsPerPage\":{}", resources.len()));
         let first = resources.first().map(|r| order.position(r)).transpose()?;
         let last = resources.last().map(|r| order.position(r)).transpose()?;

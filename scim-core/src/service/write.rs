@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::params::Params;
 use super::precondition::Precondition;
 use super::render::{Loaded, Output, load_fresh, load_one, location};
+use super::route::RESOURCE_METHODS;
 use super::secrets::{NoTime, hash_secret, hash_secrets};
 use super::{Call, Inner, Service, body, json_of, no_method};
 use crate::dialect::Dialect;
@@ -126,7 +127,7 @@ where
         let passwords = inner.passwords(call);
         let created = id.is_none();
         if !created && !matches!(request.method, "PUT" | "PATCH" | "DELETE") {
-            return Err(no_method(request.method, "GET, HEAD, PUT, PATCH, DELETE"));
+            return Err(no_method(request.method, RESOURCE_METHODS));
         }
         may_write(call, kind)?;
         let id = id.unwrap_or_else(|| inner.env.ids.next());

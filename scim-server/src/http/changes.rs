@@ -3,18 +3,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use scim_core::http::{Change, Response};
 use scim_core::{Error, Handler, Result};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::PATIENCE;
-
-/// The most changes that share a commit.
-const MOST: usize = 128;
-/// How long the first of them waits for others at the most.
-const LONGEST: Duration = Duration::from_millis(5);
+use crate::store::{LONGEST, MOST};
 
 /// Where changes are handed in.
 pub(super) struct Changes {

@@ -12,7 +12,7 @@ use super::error::of;
 use super::statement::integer;
 use super::statement::statement;
 use super::tables::events;
-use super::transaction::milliseconds;
+use super::transaction::{id_of, milliseconds};
 use super::{DieselStore, DieselTransaction};
 
 /// Events about many people that are looked at for one of them.
@@ -34,16 +34,13 @@ impl TryFrom<Row> for Event {
     type Error = Error;
 
     fn try_from(row: Row) -> Result<Self> {
-        let id = |text: &str| {
-            Id::parse(text).ok_or_else(|| Error::internal("a stored event's id that is none"))
-        };
         Ok(Self {
-            id: id(&row.id)?,
+            id: id_of(&row.id)?,
             at: Timestamp::from_millisecond(row.at).map_err(Error::internal)?,
             name: row.name,
             actor: row.actor,
             request_id: row.request_id,
-            target: id(&row.target)?,
+            target: id_of(&row.target)?,
             detail: serde_json::from_str(&row.detail).map_err(Error::internal)?,
         })
     }

@@ -1,13 +1,14 @@
 //! The groups of a directory, as its administrators see them.
 
 use diesel::sql_types::{BigInt, Nullable, Text};
+use scim_core::Result;
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
-use scim_core::{Error, Result};
 
 use super::DieselTransaction;
 use super::statement::integer;
 use super::statement::statement;
+use super::transaction::id_of;
 
 /// A group, and how many members it lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +39,7 @@ impl DieselTransaction<'_> {
         .rows::<(Text, Nullable<Text>, BigInt), _>(self.conn()?)?;
         rows.into_iter()
             .map(|(id, name, members)| {
-                let id = Id::parse(&id)
-                    .ok_or_else(|| Error::internal("a stored group's id that is none"))?;
-                Ok(GroupSummary { id, name: name.unwrap_or_default(), members })
+                Ok(GroupSummary { id: id_of(&id)?, name: name.unwrap_or_default(), members })
             })
             .collect()
     }

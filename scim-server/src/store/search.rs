@@ -178,7 +178,7 @@ impl DieselTransaction<'_> {
         }
         let sql = order.by(sql, backward).limit(integer(count.saturating_add(1)));
         let sql = match offset {
-            Some(n) => sql.sql(" OFFSET (0 + ").integer(integer(n)).sql(")"),
+            Some(n) => sql.offset(n),
             None => sql,
         };
         let (rows, cut) = self.rows_of_a_page(sql)?;
@@ -223,12 +223,7 @@ impl DieselTransaction<'_> {
         let from = |backward: bool| {
             let sql = statement("SELECT ").sql(COLUMNS).sql(" FROM ").then(&order.from);
             let skipped = if backward { left.saturating_sub(count) } else { offset };
-            order
-                .by(sql, backward)
-                .limit(integer(left.min(count)))
-                .sql(" OFFSET (0 + ")
-                .integer(integer(skipped))
-                .sql(")")
+            order.by(sql, backward).limit(integer(left.min(count))).offset(skipped)
         };
         let (rows, cut) = self.rows_of_a_page(from(true))?;
         if cut {

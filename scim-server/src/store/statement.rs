@@ -172,6 +172,11 @@ impl Statement {
         self.sql(" LIMIT (0 + ").integer(n).sql(")")
     }
 
+    /// ` OFFSET ?`, as [`Self::limit`].
+    pub(super) fn offset(self, n: usize) -> Self {
+        self.sql(" OFFSET (0 + ").integer(integer(n)).sql(")")
+    }
+
     pub(super) fn then(mut self, other: &Self) -> Self {
         let before = self.texts.len();
         self.texts.push_str(&other.texts);

@@ -8,6 +8,7 @@ use scim_core::dialect::Preset;
 use scim_core::env::Env;
 use scim_core::org::{Cause, OrganizationRecords as _};
 use scim_core::resource::Id;
+use scim_core::schema::USER_TYPE;
 use scim_core::store::{Tenant, Transaction as _};
 use scim_core::{Error, Kind, Result, Store as _};
 
@@ -193,7 +194,7 @@ impl DieselTransaction<'_> {
         }
         if let Some(user) = &spec.user {
             let known = self.within(organization, |tx| tx.identify(std::slice::from_ref(user)))?;
-            if known.iter().all(|known| known.kind != "User") {
+            if known.iter().all(|known| known.kind != USER_TYPE) {
                 let detail = format!(
                     "The organization has no user with the id \"{user}\"; GET /Users gives their ids"
                 );

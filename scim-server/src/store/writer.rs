@@ -26,9 +26,9 @@ use super::session::Session;
 use super::statement::{begin, commit, name, run, statement};
 
 /// The most writes that share a commit.
-const MOST: usize = 128;
+pub(crate) const MOST: usize = 128;
 /// How long the first of them waits for others at the most.
-const LONGEST: Duration = Duration::from_millis(5);
+pub(crate) const LONGEST: Duration = Duration::from_millis(5);
 
 pub(super) struct Writer {
     /// Tells writers apart: a process may have several stores.

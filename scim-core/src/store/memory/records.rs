@@ -13,6 +13,7 @@ use crate::org::{
     Role, ScimName, Source, SsoSettings, Team, TeamRecords,
 };
 use crate::resource::Id;
+use crate::schema::GROUP_TYPE;
 use crate::store::{Tenant, Transaction as _};
 
 /// The records of all organizations, each under its primary key.
@@ -179,13 +180,14 @@ impl GroupRecords for MemoryTransaction<'_> {
 
     fn groups_in(&mut self, group: &Id) -> Result<Vec<Id>> {
         let members = self.directory().members.get(group);
-        let groups = members.into_iter().flat_map(BTreeMap::values).filter(|m| m.kind == "Group");
+        let groups =
+            members.into_iter().flat_map(BTreeMap::values).filter(|m| m.kind == GROUP_TYPE);
         Ok(groups.map(|member| member.id.clone()).collect())
     }
 
     fn users_in(&mut self, group: &Id, after: Option<&Id>, limit: usize) -> Result<Vec<Id>> {
         let Some(members) = self.directory().members.get(group) else { return Ok(Vec::new()) };
-        let users = members.range(beyond(after)).filter(|(_, member)| member.kind != "Group");
+        let users = members.range(beyond(after)).filter(|(_, member)| member.kind != GROUP_TYPE);
         Ok(users.take(limit).map(|(id, _)| id.clone()).collect())
     }
 

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use scim_core::Result;
 use scim_core::org::{GroupRecords, Organization};
 use scim_core::resource::Id;
+use scim_core::schema::GROUP_TYPE;
 
 use super::from;
 use super::organizations::OrganizationRow;
@@ -65,7 +66,7 @@ impl GroupRecords for DieselTransaction<'_> {
             .filter(members::org.eq(org.as_str()))
             .filter(members::group_id.eq(group.as_str()))
             .filter(members::member_id.gt(from(after.map(Id::as_str))))
-            .filter(members::kind.ne("Group"))
+            .filter(members::kind.ne(GROUP_TYPE))
             .order(members::member_id)
             .limit(integer(limit))
             .select(members::member_id)

@@ -97,8 +97,7 @@ impl DieselTransaction<'_> {
     ) -> Result<()> {
         if self.brief && limit > FEW {
             let beyond = statement("SELECT CAST(1 AS BIGINT)");
-            let beyond = self.of_members(beyond, group, after).limit(1).sql(" OFFSET (0 + ");
-            let beyond = beyond.integer(integer(FEW)).sql(")");
+            let beyond = self.of_members(beyond, group, after).limit(1).offset(FEW);
             if beyond.count(self.conn_to_read(&MEMBERSHIPS)?)? > 0 {
                 return self.no_time_for_more();
             }
