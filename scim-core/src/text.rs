@@ -34,6 +34,15 @@ pub fn turns_text(c: char) -> bool {
     !c.is_ascii() && CodePointSetData::new::<BidiControl>().contains(c)
 }
 
+/// Whether a character has no place in a line of text: a control character, one that turns its direction, one that
+/// ends a line or a paragraph, one that marks an annotation of it.
+#[must_use]
+pub fn disturbs_text(c: char) -> bool {
+    c.is_control()
+        || turns_text(c)
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FFF9}'..='\u{FFFB}')
+}
+
 /// The key under which a string is compared: folded, or as it is where case matters.
 #[must_use]
 pub fn key(text: &str, case_exact: bool) -> Cow<'_, str> {
@@ -83,6 +92,16 @@ mod tests {
         assert_eq!(fold("E\u{301}"), fold("é"));
         assert_ne!(fold("straße"), fold("strasse"));
         assert_ne!(fold("ı"), fold("i"));
+    }
+
+    #[test]
+    fn names_are_lines_of_text() {
+        for c in ['\n', '\u{7f}', '\u{85}', '\u{202e}', '\u{2028}', '\u{2029}', '\u{fff9}'] {
+            assert!(disturbs_text(c), "{c:?}");
+        }
+        for c in [' ', 'a', '\u{e9}', '\u{200d}', '\u{1f600}', '\u{3000}'] {
+            assert!(!disturbs_text(c), "{c:?}");
+        }
     }
 
     #[test]

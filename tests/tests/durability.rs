@@ -361,7 +361,9 @@ fn r16_the_log_goes_on_where_it_was_when_the_clock_was_put_back() {
     server.restart();
     let (client, operator) = (client.again(), operator.again());
     let bob = client.post("/Users", &user("bob")).is(201).id();
-    assert!(bob > ann, "ids are in the order of creation");
+    // On PostgreSQL instances have clocks of their own; there only the log is in order.
+    let one_clock = server.url().starts_with("sqlite:");
+    assert!(bob > ann || !one_clock, "ids are in the order of creation");
     client.delete(&format!("/Users/{ann}")).is(204);
     let events = operator.list(&format!("/organizations/{org}/audit-events?order=oldest"));
     let names: Vec<&str> = events.iter().map(|event| event["name"].as_str().unwrap()).collect();
@@ -377,13 +379,14 @@ fn a_file_that_can_only_be_read_is_refused_at_the_start() {
     use std::os::unix::fs::PermissionsExt as _;
     let mut server = Server::start();
     server.stop();
-    let file = server.url().trim_start_matches("sqlite:").to_owned();
-    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o444)).unwrap();
-    if std::fs::File::options().append(true).open(&file).is_ok() {
+    let url = server.url();
+    let Some(file) = url.strip_prefix("sqlite:") else { return };
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o444)).unwrap();
+    if std::fs::File::options().append(true).open(file).is_ok() {
         // Nothing keeps the superuser from writing.
         return;
     }
-    let done = run(&["--listen", "127.0.0.1:0", "--database-url", &server.url()]);
+    let done = run(&["--listen", "127.0.0.1:0", "--database-url", &url]);
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.code() == Some(1) && said.contains("can be written"), "{said}");
 }

@@ -18,7 +18,7 @@ pub fn plain_name(what: &str, typed: &str) -> Result<String> {
 
 fn checked(subject: &str, typed: &str) -> Result<String> {
     let name = typed.trim();
-    let odd = |c: char| c.is_control() || text::turns_text(c);
+    let odd = text::disturbs_text;
     let fits = (1..=LONGEST).contains(&name.chars().count())
         && !name.chars().any(odd)
         && !group_key(name).is_empty();

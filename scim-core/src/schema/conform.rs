@@ -9,7 +9,7 @@ use super::attribute::{Attribute, Mutability, Type};
 use crate::dialect::{Dialect, Normalizer, Preset};
 use crate::error::{Error, Kind, Result};
 use crate::json;
-use crate::text::{is_invisible, same_name, turns_text};
+use crate::text::{disturbs_text, is_invisible, same_name};
 
 /// The longest string, in bytes (S24).
 const MAX_STRING: usize = 8 * 1024;
@@ -179,7 +179,7 @@ fn conform_string(
 /// and is compared without it where it matters (`org::group_key`).
 fn printable(path: &str, attribute: &Attribute, text: &str) -> Result<()> {
     let of_user = attribute.name == "userName";
-    let hidden = |c: char| c.is_control() || turns_text(c) || (of_user && is_invisible(c));
+    let hidden = |c: char| disturbs_text(c) || (of_user && is_invisible(c));
     if let Some(c) = text.chars().find(|c| hidden(*c)) {
         let detail = format!("\"{path}\" holds the invisible character U+{:04X}", u32::from(c));
         return Err(Error::invalid_value(detail));
