@@ -26,6 +26,12 @@ pub fn system(latest: Option<i64>) -> Env {
     Env { clock: Arc::new(SystemClock::default()), ids: Arc::new(ids), passwords }
 }
 
+/// What the system's clock says.
+#[must_use]
+pub fn now() -> Timestamp {
+    SystemClock::default().now()
+}
+
 /// The system's time in milliseconds; it never goes back.
 #[derive(Debug, Default)]
 pub struct SystemClock(AtomicI64);

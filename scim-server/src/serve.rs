@@ -60,7 +60,7 @@ pub fn open(config: &Config) -> Result<Opened> {
     let store = DieselStore::open(&config.store, &registry)?;
     let documentation_uri = config.documentation_uri.clone();
     let settings = Settings { documentation_uri, ..Settings::new(cursor_key(&store)?) };
-    let env = env::system(store.latest_event()?);
+    let env = env::system(store.latest_event(env::now())?);
     let rules = SharedSso::new(env.clone());
     let service = Service::new(registry, store.clone(), rules, env.clone(), settings);
     let verifier: SharedVerifier = Arc::new(Dns::new(config.dns_server));

@@ -52,6 +52,7 @@ use std::time::Duration;
 
 use diesel::connection::SimpleConnection as _;
 use diesel::r2d2::Pool;
+use jiff::Timestamp;
 use scim_core::schema::Registry;
 use scim_core::{Error, Result};
 
@@ -152,6 +153,8 @@ struct Inner {
     plans: Plans,
     budget: usize,
     target: Target,
+    /// When the database had been written last, before it was opened here.
+    written: Option<Timestamp>,
     readers: Pool<Manager>,
     brief: BriefReaders,
     writes: Writes,
@@ -191,6 +194,7 @@ impl DieselStore {
         if !options.create {
             target.require()?;
         }
+        let written = target.written();
         let mut first = connection::open(&target, Role::Writer)?;
         connection::require_primary(&mut first, &target)?;
         migrate::run(&mut first, &target, options.create)?;
@@ -220,6 +224,7 @@ impl DieselStore {
             plans: Plans::new(registry, &options.indexed),
             budget: options.budget,
             target: target.clone(),
+            written,
             readers,
             brief: BriefReaders::new(target.clone()),
             writes,

@@ -14,6 +14,7 @@ use diesel::connection::SimpleConnection as _;
 #[cfg(feature = "postgres")]
 use diesel::r2d2::R2D2Connection as _;
 use diesel::r2d2::{Error as R2d2Error, ManageConnection, Pool};
+use jiff::Timestamp;
 
 pub(super) use multi::Conn;
 
@@ -56,6 +57,15 @@ impl fmt::Display for Target {
 }
 
 impl Target {
+    /// When the file was last written, if it is one.
+    pub(super) fn written(&self) -> Option<Timestamp> {
+        match self {
+            Self::Sqlite(place) => place.written(),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(_) => None,
+        }
+    }
+
     /// # Errors
     /// If there is nothing to open, and a file would have to be made.
     pub(super) fn require(&self) -> Result<(), OpenError> {

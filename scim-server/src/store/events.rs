@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use scim_core::event::Event;
 use scim_core::resource::Id;
 use scim_core::store::Tenant;
-use scim_core::{Error, Result, Store as _};
+use scim_core::{Error, Result};
 
 use super::error::of;
 use super::statement::integer;
@@ -60,13 +60,14 @@ pub struct EventFilter {
 }
 
 impl DieselStore {
-    /// When the latest event of all was told by its id, in milliseconds since 1970. PostgreSQL, where several
-    /// instances tell, puts each behind the one before.
+    /// When the latest event of all was told by its id, in milliseconds since 1970, if the database was written
+    /// after `now`: the clock has been put back since. PostgreSQL, where several instances tell, puts each event
+    /// behind the one before.
     ///
     /// # Errors
     /// From the database.
-    pub fn latest_event(&self) -> Result<Option<i64>> {
-        if !self.joins_writes() {
+    pub fn latest_event(&self, now: Timestamp) -> Result<Option<i64>> {
+        if self.0.written.is_none_or(|written| written <= now) {
             return Ok(None);
         }
         let latest: Vec<Option<String>> = self.0.glance(|conn| {

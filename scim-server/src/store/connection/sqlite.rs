@@ -5,6 +5,7 @@ use std::fmt;
 use diesel::connection::SimpleConnection as _;
 use diesel::sql_types::{BigInt, Text};
 use diesel::{Connection as _, SqliteConnection};
+use jiff::Timestamp;
 use scim_core::Result;
 
 use super::{Conn, Role};
@@ -37,6 +38,15 @@ impl Place {
 
     pub(super) fn exists(&self) -> bool {
         std::path::Path::new(&self.path).exists()
+    }
+
+    /// When the file, or its write-ahead log, was last written.
+    pub(super) fn written(&self) -> Option<Timestamp> {
+        let written = |path: String| {
+            let modified = std::fs::metadata(path).ok()?.modified().ok()?;
+            Timestamp::try_from(modified).ok()
+        };
+        [self.path.clone(), format!("{}-wal", self.path)].into_iter().filter_map(written).max()
     }
 
     /// Makes the file, if it isn't there, for its owner alone: it holds the hashes of secrets and the data of
