@@ -39,8 +39,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The largest bodies that there is room for at the same time.
 const LARGE_AT_ONCE: usize = 4;
 
+/// Pieces of streamed bodies that are made at the same time.
+const PIECES: usize = 8;
+
 /// Connections at the same time.
 const CONNECTIONS: usize = 4_096;
+
+/// How long a client may take nothing of an answer before its connection ends.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const UNTAKEN: Duration = Duration::from_secs(60);
 
 /// The OpenAPI document of the administrative API.
 const OPENAPI: &str = "/api/v1/openapi.json";
@@ -57,6 +64,8 @@ pub(crate) struct State {
     pulse: Pulse,
     changes: Changes,
     room: Room,
+    /// Turns to make a piece of a streamed body.
+    pieces: Arc<Semaphore>,
     config: Config,
     address: SocketAddr,
 }
@@ -87,6 +96,7 @@ impl State {
             pulse,
             changes,
             room,
+            pieces: Arc::new(Semaphore::new(PIECES)),
             config,
             address,
         })
@@ -156,9 +166,12 @@ pub(crate) fn server(state: web::Data<State>, listener: TcpListener) -> io::Resu
             .default_service(web::to(no_such_endpoint))
     })
     .on_connect(|connection, _| {
-        // A streamed body is several writes; without this each may wait for the client's receipt.
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() {
+            // A streamed body is several writes; without this each may wait for the client's receipt.
             let _ = stream.set_nodelay(true);
+            // What is sent to a client that takes nothing is held here; actix has no time-out for that.
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(UNTAKEN));
         }
     })
     .workers(cores)

@@ -11,6 +11,7 @@ use actix_web::{HttpMessage as _, HttpRequest, HttpResponse, web};
 use futures_util::stream;
 use scim_core::http::{Begun, Body, Request, Response};
 use scim_core::{Caller, Error, Kind, Result};
+use tokio::sync::Semaphore;
 
 use super::body::Received;
 use super::observe::{Normalized, RequestId};
@@ -43,7 +44,10 @@ pub(super) async fn answer(
     let mut answer = match response.body {
         Body::Empty => answer.finish(),
         Body::Full(bytes) => answer.body(bytes),
-        Body::Chunks(chunks) => answer.streaming(stream_of(chunks, state.pulse.clone())),
+        Body::Chunks(chunks) => {
+            let (pulse, pieces) = (state.pulse.clone(), Arc::clone(&state.pieces));
+            answer.streaming(stream_of(chunks, pulse, pieces))
+        }
     };
     answer.extensions_mut().insert(Normalized(response.normalized));
     answer
@@ -173,31 +177,44 @@ pub(super) fn origin(state: &State, request: &HttpRequest) -> (String, String) {
 
 type Chunks = Box<dyn Iterator<Item = Result<Vec<u8>>> + Send>;
 
-/// The pieces, each made while the client takes the one before. Between them no thread waits for the client.
+/// The pieces, each made in its turn while the client takes the one before. Between them no thread waits for the
+/// client.
 fn stream_of(
     chunks: Chunks,
     pulse: Pulse,
+    turns: Arc<Semaphore>,
 ) -> impl futures_util::Stream<Item = std::result::Result<Bytes, std::io::Error>> {
-    let make = |mut chunks: Chunks| {
-        actix_web::rt::task::spawn_blocking(move || {
-            let chunk = chunks.next();
-            (chunks, chunk)
+    let make = move |mut chunks: Chunks| {
+        let turns = Arc::clone(&turns);
+        actix_web::rt::spawn(async move {
+            let _turn = turns.acquire_owned().await;
+            actix_web::rt::task::spawn_blocking(move || {
+                let chunk = chunks.next();
+                (chunks, chunk)
+            })
+            .await
         })
     };
     let cut_short = |error: &Error| {
         log::error!("a body was cut short: {}", chain(error));
         std::io::Error::other("the body was cut short")
     };
-    stream::unfold((Some(make(chunks)), pulse), move |(making, pulse)| async move {
-        let made = pulse.outlive(making?).await;
+    let first = make(chunks);
+    stream::unfold((Some(first), pulse, make), move |(making, pulse, make)| async move {
         let stopped = |e: &dyn std::fmt::Display| Error::internal(e.to_string());
+        let made = pulse.outlive(making?).await.and_then(|made| {
+            made.map_err(|e| stopped(&e)).and_then(|made| made.map_err(|e| stopped(&e)))
+        });
         // What is ended by an error is seen to be cut short.
-        match made.and_then(|made| made.map_err(|e| stopped(&e))) {
+        match made {
             Ok((_, None)) => None,
             Ok((chunks, Some(Ok(chunk)))) => {
-                Some((Ok(Bytes::from(chunk)), (Some(make(chunks)), pulse)))
+                let next = make(chunks);
+                Some((Ok(Bytes::from(chunk)), (Some(next), pulse, make)))
             }
-            Ok((_, Some(Err(error)))) | Err(error) => Some((Err(cut_short(&error)), (None, pulse))),
+            Ok((_, Some(Err(error)))) | Err(error) => {
+                Some((Err(cut_short(&error)), (None, pulse, make)))
+            }
         }
     })
 }

@@ -7,7 +7,7 @@ use crate::resource::Id;
 use crate::store::{MemberView, Transaction};
 
 /// Members of a group read at once; a group with more is sent piece by piece.
-pub(in crate::service) const MEMBER_PAGE: usize = 5000;
+pub(in crate::service) const MEMBER_PAGE: usize = 1000;
 
 /// Reads the members after `after`, a page of them, and writes each behind a comma. Gives the last of them, if
 /// there may be more.
