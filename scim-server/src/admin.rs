@@ -166,11 +166,25 @@ impl Api {
         path: &str,
         address: &str,
     ) -> Result<bool> {
-        let (endpoint, _) = table::route(method, path)?;
-        if endpoint.access == Access::Public {
-            return Ok(false);
-        }
-        self.authenticate(secret, address).map(|_| true)
+        let (endpoint, ..) = self.recognize(secret, method, path, address)?;
+        Ok(endpoint.access != Access::Public)
+    }
+
+    /// What a request asks for, and who asks.
+    fn recognize(
+        &self,
+        secret: Option<&str>,
+        method: &str,
+        path: &str,
+        address: &str,
+    ) -> Result<(&'static Endpoint, BTreeMap<&'static str, String>, Person)> {
+        let (endpoint, params) = table::route(method, path)?;
+        let person = if endpoint.access == Access::Public {
+            Person::Nobody
+        } else {
+            self.authenticate(secret, address)?
+        };
+        Ok((endpoint, params, person))
     }
 
     fn try_answer(
@@ -179,12 +193,8 @@ impl Api {
         request: &Request,
         turn: &dyn Turn,
     ) -> Result<Response> {
-        let (endpoint, params) = table::route(&request.method, &request.path)?;
-        let person = if endpoint.access == Access::Public {
-            Person::Nobody
-        } else {
-            self.authenticate(secret, &request.address)?
-        };
+        let (endpoint, params, person) =
+            self.recognize(secret, &request.method, &request.path, &request.address)?;
         self.respond(&person, (endpoint, &params), request, turn)
     }
 

@@ -188,14 +188,20 @@ fn scenario_16_users_of_other_domains_are_refused_and_guests_left_alone() {
     guest.get(&shop).problem(403, "sso_required");
 }
 
+/// Makes a member of "Shop" its owner; gives the account, and where the member is.
+fn own_shop(f: &Family, email: &str) -> (String, String) {
+    let account = f.operator.account(&f.shop, email);
+    let at_shop = format!("/organizations/{}/members/{account}", f.shop);
+    f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
+    (account, at_shop)
+}
+
 #[test]
 fn scenario_19_the_last_owner_stays_owner_when_the_group_goes_and_rests_when_deactivated() {
     let f = Family::start();
     let ann = f.user("ann@example.com");
     let sales = f.group("Sales", &[&ann]);
-    let account = f.operator.account(&f.shop, "ann@example.com");
-    let at_shop = format!("/organizations/{}/members/{account}", f.shop);
-    f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
+    let (account, at_shop) = own_shop(&f, "ann@example.com");
     let shop = format!("/organizations/{}", f.shop);
     let owned = || f.operator.get(&shop).is(200).json()["has_active_owner"].clone();
 
@@ -239,9 +245,7 @@ fn scenario_19_a_deleted_last_owner_keeps_the_role_and_no_access() {
     let f = Family::start();
     let ann = f.user("ann@example.com");
     f.group("Sales", &[&ann]);
-    let account = f.operator.account(&f.shop, "ann@example.com");
-    let at_shop = format!("/organizations/{}/members/{account}", f.shop);
-    f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
+    own_shop(&f, "ann@example.com");
     f.idp.delete(&format!("/Users/{ann}")).is(204);
     let left = f.operator.member(&f.shop, "ann@example.com");
     assert_eq!((&left["role"], &left["state"]), (&json!("owner"), &json!("suspended")));
@@ -310,9 +314,7 @@ fn an_owner_who_is_deactivated_is_not_kept_by_leaving_the_group() {
     let f = Family::start();
     let ann = f.user("ann@example.com");
     let sales = f.group("Sales", &[&ann]);
-    let account = f.operator.account(&f.shop, "ann@example.com");
-    let at_shop = format!("/organizations/{}/members/{account}", f.shop);
-    f.operator.patch(&at_shop, json!({"role": "owner"})).is(200);
+    own_shop(&f, "ann@example.com");
     f.set_active(&ann, json!(false));
     f.take_out(&sales, &ann);
     assert_eq!(f.operator.sources(&f.shop, "ann@example.com"), ["-owner_protected"]);

@@ -11,6 +11,7 @@ use scim_core::Caller;
 use scim_core::caller::Scopes;
 use scim_core::dialect::{Normalizer, Preset};
 use scim_core::http::{Request, Response};
+use scim_core::schema::{ENTERPRISE_USER, GROUP};
 use scim_core::store::Tenant;
 use serde_json::{Map, Value, json};
 
@@ -19,9 +20,6 @@ use super::{Export, Import};
 use crate::config::Config;
 use crate::private_file;
 use crate::serve::{self, Opened};
-
-const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";
-const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// What a request came to.
 struct Answer {
@@ -189,7 +187,7 @@ fn listed(row: &Map<String, Value>) -> Vec<&str> {
 }
 
 fn set_manager(client: &Client, user: &str, manager: &str) -> Result<()> {
-    let operation = json!({"op": "replace", "path": format!("{ENTERPRISE}:manager"),
+    let operation = json!({"op": "replace", "path": format!("{ENTERPRISE_USER}:manager"),
         "value": {"value": manager}});
     let patch = json!({"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
         "Operations": [operation]});
@@ -268,7 +266,7 @@ fn bring_in(
             *member = json!({"value": new});
         }
     }
-    let manager = row.get(ENTERPRISE).and_then(|e| e.pointer("/manager/value"));
+    let manager = row.get(ENTERPRISE_USER).and_then(|e| e.pointer("/manager/value"));
     let manager = manager.and_then(Value::as_str).map(str::to_owned);
     let body = Value::Object(row.clone()).to_string();
     let made = client.send("POST", endpoint, "", &body)?;

@@ -43,13 +43,18 @@ impl OrderKey {
 }
 
 impl DieselTransaction<'_> {
+    /// `resources r WHERE …`: those of a type.
+    pub(super) fn resources_of(&self, kind: &ResourceType) -> Statement {
+        statement("resources r WHERE r.org = ")
+            .text(self.tenant.as_str())
+            .sql(" AND r.kind = ")
+            .text(&kind.name)
+    }
+
     /// The order in SQL: by id, by a time, or by a unique attribute that every resource has.
     pub(super) fn order(&self, kind: &ResourceType, sort: Option<&Sort>) -> Option<Order> {
         let plain = |key, descending| Order {
-            from: statement("resources r WHERE r.org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND r.kind = ")
-                .text(&kind.name),
+            from: self.resources_of(kind),
             key,
             absent: false,
             id: "r.id",

@@ -197,10 +197,8 @@ impl DieselTransaction<'_> {
             (Some(total), _) => total,
             (None, None) => self.count_of(kind)?,
             (None, Some(condition)) => {
-                let sql = statement("SELECT COUNT(*) FROM resources r WHERE r.org = ")
-                    .text(self.tenant.as_str())
-                    .sql(" AND r.kind = ")
-                    .text(&kind.name)
+                let sql = statement("SELECT COUNT(*) FROM ")
+                    .then(&self.resources_of(kind))
                     .sql(" AND (")
                     .then(&condition.sql)
                     .sql(")");
@@ -248,10 +246,8 @@ impl DieselTransaction<'_> {
         loop {
             let mut sql = statement("SELECT ")
                 .sql(COLUMNS)
-                .sql(" FROM resources r WHERE r.org = ")
-                .text(self.tenant.as_str())
-                .sql(" AND r.kind = ")
-                .text(&kind.name)
+                .sql(" FROM ")
+                .then(&self.resources_of(kind))
                 .sql(" AND r.id > ")
                 .text(&after);
             if let Some(condition) = condition {
@@ -325,10 +321,8 @@ impl DieselTransaction<'_> {
             if total > KEPT {
                 let rows = statement("SELECT ")
                     .sql(COLUMNS)
-                    .sql(" FROM resources r WHERE r.org = ")
-                    .text(self.tenant.as_str())
-                    .sql(" AND r.kind = ")
-                    .text(&kind.name)
+                    .sql(" FROM ")
+                    .then(&self.resources_of(kind))
                     .sql(" AND r.id ")
                     .among(some.iter().map(Id::as_str))
                     .rows::<Columns, Row>(self.conn()?)?;
@@ -371,10 +365,8 @@ impl DieselTransaction<'_> {
     ) -> Result<Vec<Resource>> {
         let rows: Vec<Row> = statement("SELECT ")
             .sql(COLUMNS)
-            .sql(" FROM resources r WHERE r.org = ")
-            .text(self.tenant.as_str())
-            .sql(" AND r.kind = ")
-            .text(&kind.name)
+            .sql(" FROM ")
+            .then(&self.resources_of(kind))
             .sql(" AND r.id > ")
             .text(after)
             .sql(" ORDER BY r.id")

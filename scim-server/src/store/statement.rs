@@ -206,42 +206,22 @@ impl Statement {
     pub(super) fn rows_while<ST, R>(
         self,
         conn: &mut Conn,
-        mut goes_on: impl FnMut(&R) -> bool,
+        goes_on: impl FnMut(&R) -> bool,
     ) -> Result<(Vec<R>, bool)>
     where
         Typed<ST>: Readable<R>,
     {
         let typed = Typed::<ST>(self, PhantomData);
-        let mut rows = Vec::new();
-        let mut take = |row: QueryResult<R>| {
-            let row = row.map_err(of)?;
-            let goes_on = goes_on(&row);
-            if goes_on {
-                rows.push(row);
-            }
-            Ok(goes_on)
-        };
-        let mut cut = false;
         match conn {
             Conn::Sqlite(conn) => {
-                for row in typed.load_iter::<R, DefaultLoadingMode>(conn).map_err(of)? {
-                    if !take(row)? {
-                        cut = true;
-                        break;
-                    }
-                }
+                take_while(typed.load_iter::<R, DefaultLoadingMode>(conn), goes_on)
             }
             #[cfg(feature = "postgres")]
             Conn::Postgres(conn) => {
-                for row in typed.load_iter::<R, DefaultLoadingMode>(conn).map_err(of)? {
-                    if !take(row)? {
-                        cut = true;
-                        break;
-                    }
-                }
+                take_while(typed.load_iter::<R, DefaultLoadingMode>(conn), goes_on)
             }
         }
-        Ok((rows, cut))
+        .map_err(of)
     }
 
     /// As [`Self::rows`], of the statement that has that name.
@@ -355,6 +335,21 @@ impl Statement {
         }
         .map_err(of)
     }
+}
+
+fn take_while<R>(
+    rows: QueryResult<impl Iterator<Item = QueryResult<R>>>,
+    mut goes_on: impl FnMut(&R) -> bool,
+) -> QueryResult<(Vec<R>, bool)> {
+    let mut taken = Vec::new();
+    for row in rows? {
+        let row = row?;
+        if !goes_on(&row) {
+            return Ok((taken, true));
+        }
+        taken.push(row);
+    }
+    Ok((taken, false))
 }
 
 fn load<C: LoadConnection<DefaultLoadingMode>>(

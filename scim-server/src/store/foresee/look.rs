@@ -17,8 +17,7 @@ use crate::store::narrow::{Reach, Scope, asks_the_plan};
 use crate::store::plans::is_stored_column;
 use crate::store::records::domains::DomainRow;
 use crate::store::records::organizations::{ORGANIZATION, OrganizationColumns, OrganizationRow};
-use crate::store::statement::integer;
-use crate::store::statement::{Statement, statement};
+use crate::store::statement::{Statement, integer, statement};
 use crate::store::transaction::COLUMNS;
 use crate::store::transaction::{DieselTransaction, FEW, Row, id_of};
 

@@ -10,8 +10,7 @@ use scim_core::{Error, Result};
 
 use super::{all, millisecond, one, optional_time, time, word};
 use crate::store::error::of;
-use crate::store::statement::integer;
-use crate::store::statement::{name, statement};
+use crate::store::statement::{integer, name, statement};
 use crate::store::tables::{domains, sso_settings};
 use crate::store::transaction::{DieselTransaction, id_of};
 

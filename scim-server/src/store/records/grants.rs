@@ -9,8 +9,7 @@ use scim_core::{Error, Result};
 
 use super::{all, from, millisecond, optional_time, word};
 use crate::store::error::of;
-use crate::store::statement::integer;
-use crate::store::statement::{name, statement};
+use crate::store::statement::{integer, name, statement};
 use crate::store::tables::{grants, roles};
 use crate::store::transaction::{DieselTransaction, id_of};
 

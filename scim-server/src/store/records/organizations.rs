@@ -10,8 +10,7 @@ use super::{all, from, one, time, word};
 use crate::store::error::of;
 use crate::store::locks::as_long_as_it_takes;
 use crate::store::plans::stored_plan;
-use crate::store::statement::integer;
-use crate::store::statement::{name, statement};
+use crate::store::statement::{integer, name, statement};
 use crate::store::tables::{
     bindings, domains, grants, group_names, link_codes, link_requests, members, organizations,
     roles, sso_settings, team_members, teams,

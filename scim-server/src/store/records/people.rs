@@ -12,8 +12,7 @@ use super::{all, from, time};
 use crate::store::later::{ACCOUNTS, BINDINGS, CREDENTIALS};
 #[cfg(feature = "postgres")]
 use crate::store::locks::Hold;
-use crate::store::statement::integer;
-use crate::store::statement::{Name, Statement, name, statement};
+use crate::store::statement::{Name, Statement, integer, name, statement};
 use crate::store::tables::{accounts, bindings};
 use crate::store::transaction::{DieselTransaction, LIST, id_of};
 

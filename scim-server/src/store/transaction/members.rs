@@ -8,8 +8,7 @@ use scim_core::store::{Member, MemberView};
 use super::rows::id_of;
 use super::{DieselTransaction, FEW};
 use crate::store::later::{MEMBERS, MEMBERSHIPS};
-use crate::store::statement::integer;
-use crate::store::statement::{Statement, name, statement};
+use crate::store::statement::{Statement, integer, name, statement};
 
 impl DieselTransaction<'_> {
     /// Adds members to a group; tells who wasn't one.
